@@ -1,0 +1,354 @@
+module lm_iteration
+!! The Levenberg-Marquardt iteration, once for every driver.
+!!
+!! The iteration never calls the user's function. It stops where it needs a value, says which in
+!! `state%request`, and goes on when `lm_advance` is called with the answer in place:
+!!
+!!     call lm_start(state, ...)
+!!     do while (state%request /= finished)
+!!         select case (state%request)
+!!         case (want_residual); fvec = f(x)
+!!         case (want_jacobian); fjac = J(x)
+!!         case (want_trial);    ftrial = f(trial)
+!!         end select
+!!         call lm_advance(state, ...)
+!!     end do
+!!
+!! All that must outlive a request is in the state or in the arrays that the driver owns, so any
+!! number of fits can be under way at once. A driver that cannot answer just leaves the loop.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use dpmpar, only: epsmch
+use enorm, only: enorm_
+use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
+use lm_model, only: reflect_residual, scaled_gradient_norm, predict_reduction
+use lmpar, only: lmpar_
+use qrfac, only: qrfac_
+implicit none (type, external)
+private
+public :: lm_advance
+
+contains
+
+pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, &
+                           ftrial)
+!! Take the answer to the last request and go on to the next one (More 1978, section 7,
+!! algorithm 7.1).
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of residuals
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the best point so far
+    real(dp), intent(inout) :: fvec(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); the Jacobian as an answer; afterwards its factors: R in the upper
+        !! triangle
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); the permutation of the factorisation
+    real(dp), intent(inout) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+    real(dp), intent(inout) :: step(n)
+        !! shape (n); the step p under trial
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); x + p
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); free between requests
+    real(dp), intent(inout) :: ftrial(m)
+        !! shape (m); the residuals at x + p as an answer; otherwise free
+
+    ! Locals
+    logical :: accepted
+
+    select case (state%request)
+    case (want_residual)
+        state%fnorm = enorm_(m, fvec)
+        call lm_ask(state, want_jacobian)
+
+    case (want_jacobian)
+        call digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, step, trial, &
+                             work, ftrial)
+        if (state%info /= 0) then
+            state%request = finished
+            return
+        end if
+        call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+
+    case (want_trial)
+        call judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, trial, work, ftrial, &
+                   accepted)
+        if (state%info /= 0) then
+            state%request = finished
+        else if (accepted) then
+            call lm_ask(state, want_jacobian)
+        else
+            call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+        end if
+
+    case default
+        state%request = finished
+    end select
+end subroutine lm_advance
+
+pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, rdiag, &
+                                acnorm, work, qtfull)
+!! Factor the Jacobian, update the scaling (More 1978, section 6) and test the gradient.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of residuals
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the point
+    real(dp), intent(in) :: fvec(m)
+        !! shape (m); the residuals at x
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit; `info` becomes 4 when the gradient test holds
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); on entry the Jacobian, on exit its factors
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D
+
+    ! Outputs
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(inout) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+    real(dp), intent(inout) :: rdiag(n)
+        !! shape (n); work: the diagonal of R
+    real(dp), intent(inout) :: acnorm(n)
+        !! shape (n); work: the norms of the Jacobian's columns
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: qtfull(m)
+        !! shape (m); work: all of Q'*f(x)
+
+    ! Locals
+    integer(ip), parameter :: pivoting = 1
+    integer(ip) :: j
+
+    call qrfac_(m, n, fjac, ldfjac, pivoting, ipvt, n, rdiag, acnorm, work)
+
+    if (state%iter == 1) then
+        if (state%mode /= 2) then
+            do j = 1, n
+                diag(j) = acnorm(j)
+                if (acnorm(j) == 0) diag(j) = 1
+            end do
+        end if
+        work = diag * x
+        state%xnorm = enorm_(n, work)
+        state%delta = state%factor * state%xnorm
+        if (state%delta == 0) state%delta = state%factor
+    end if
+
+    qtfull = fvec
+    call reflect_residual(m, n, fjac, ldfjac, rdiag, qtfull, qtf)
+
+    state%gnorm = scaled_gradient_norm(n, fjac, ldfjac, ipvt, qtf, acnorm, state%fnorm)
+    if (state%gnorm <= state%gtol) then
+        state%info = 4
+        return
+    end if
+    if (state%mode /= 2) diag = max(diag, acnorm)
+end subroutine digest_jacobian
+
+pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+!! Find the step within the bound and ask for the residuals at its end.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the point
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); R in the upper triangle; below it `lmpar_` leaves its own
+
+    ! Outputs
+    real(dp), intent(inout) :: step(n)
+        !! shape (n); the step p
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); x + p
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: ftrial(n)
+        !! shape (n); work: the room for the residuals is free until they come
+
+    call lmpar_(n, fjac, ldfjac, ipvt, diag, qtf, state%delta, state%par, step, trial, work, ftrial)
+    step = -step
+    trial = x + step
+    work = diag * step
+    state%pnorm = enorm_(n, work)
+    ! The first bound was a guess from x alone.
+    if (state%iter == 1) state%delta = min(state%delta, state%pnorm)
+    call lm_ask(state, want_trial)
+end subroutine propose
+
+pure subroutine judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, trial, work, ftrial, &
+                      accepted)
+!! Compare the reduction that came with the one that was predicted; move the bound and perhaps x,
+!! and test for convergence.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of residuals
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    real(dp), intent(in) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); R in the upper triangle
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: step(n)
+        !! shape (n); the step p
+    real(dp), intent(in) :: ftrial(m)
+        !! shape (m); the residuals at x + p
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the point; on exit x + p if the step was accepted
+    real(dp), intent(inout) :: fvec(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); x + p; destroyed
+
+    ! Outputs
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); work
+    logical, intent(out) :: accepted
+        !! whether x has moved
+
+    ! Locals
+    real(dp), parameter :: tenth = 0.1_dp, acceptable = 0.0001_dp
+    real(dp) :: fnorm1
+    real(dp) :: actred, prered, ratio
+    real(dp) :: dirder
+
+    ! Relative reductions of the sum of squares; a norm ten times larger counts as -1, unsquared.
+    fnorm1 = enorm_(m, ftrial)
+    actred = -1
+    if (tenth * fnorm1 < state%fnorm) actred = 1 - (fnorm1 / state%fnorm)**2
+    call predict_reduction(n, fjac, ldfjac, ipvt, step, state%par, state%pnorm, state%fnorm, work, &
+                           prered, dirder)
+    ratio = 0
+    if (prered /= 0) ratio = actred / prered
+
+    call move_bound(state, fnorm1, actred, dirder, ratio)
+
+    accepted = ratio >= acceptable
+    if (accepted) then
+        x = trial
+        trial = diag * x
+        fvec = ftrial
+        state%xnorm = enorm_(n, trial)
+        state%fnorm = fnorm1
+        state%iter = state%iter + 1
+    end if
+
+    call test_convergence(state, actred, prered, ratio)
+end subroutine judge
+
+pure subroutine move_bound(state, fnorm1, actred, dirder, ratio)
+!! Shrink the bound after a poor step, widen it after a good one (More 1978, section 4).
+
+    ! Inputs
+    real(dp), intent(in) :: fnorm1
+        !! the norm of the residuals at the trial point
+    real(dp), intent(in) :: actred
+        !! the actual relative reduction
+    real(dp), intent(in) :: dirder
+        !! the directional derivative
+    real(dp), intent(in) :: ratio
+        !! actual by predicted reduction
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit: `delta` and `par` change
+
+    ! Locals
+    real(dp), parameter :: tenth = 0.1_dp
+    real(dp) :: shrink
+
+    if (ratio <= 0.25_dp) then
+        ! Where the sum of squares grew: the minimum of the parabola through the values at both ends
+        ! and the derivative at x.
+        if (actred >= 0) then
+            shrink = 0.5_dp
+        else
+            shrink = 0.5_dp * dirder / (dirder + 0.5_dp * actred)
+        end if
+        if (tenth * fnorm1 >= state%fnorm .or. shrink < tenth) shrink = tenth
+        state%delta = shrink * min(state%delta, state%pnorm / tenth)
+        state%par = state%par / shrink
+    else if (state%par == 0 .or. ratio >= 0.75_dp) then
+        state%delta = state%pnorm / 0.5_dp
+        state%par = 0.5_dp * state%par
+    end if
+end subroutine move_bound
+
+pure subroutine test_convergence(state, actred, prered, ratio)
+!! Set `info` when the tolerances are met (More 1978, section 7; user guide, section 2.3), when the
+!! evaluations are used up, or when rounding leaves no room for progress. Later tests take
+!! precedence.
+
+    ! Inputs
+    real(dp), intent(in) :: actred
+        !! the actual relative reduction
+    real(dp), intent(in) :: prered
+        !! the predicted one
+    real(dp), intent(in) :: ratio
+        !! their ratio
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+
+    ! Locals
+    logical :: small_reduction, small_step
+
+    small_reduction = abs(actred) <= state%ftol .and. prered <= state%ftol .and. 0.5_dp * ratio <= 1
+    small_step = state%delta <= state%xtol * state%xnorm
+    if (small_reduction) state%info = 1
+    if (small_step) state%info = 2
+    if (small_reduction .and. small_step) state%info = 3
+    if (state%info /= 0) return
+
+    if (state%nfev >= state%maxfev) state%info = 5
+    if (abs(actred) <= epsmch .and. prered <= epsmch .and. 0.5_dp * ratio <= 1) state%info = 6
+    if (state%delta <= epsmch * state%xnorm) state%info = 7
+    if (state%gnorm <= epsmch) state%info = 8
+end subroutine test_convergence
+
+end module lm_iteration

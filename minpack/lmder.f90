@@ -1,0 +1,158 @@
+module lmder
+!! Least squares by Levenberg-Marquardt with the user's Jacobian.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use callbacks, only: jacobian_callback
+use lm_fit, only: lm_state, lm_start, finished, want_residual, want_jacobian
+use lm_iteration, only: lm_advance
+implicit none (type, external)
+private
+public :: lmder_, lmder1_
+
+contains
+
+subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, factor, &
+                  nprint, info, nfev, njev, ipvt, qtf, wa1, wa2, wa3, wa4) bind(c, name="lmder_")
+!! Minimise the sum of squares of m functions of n variables, with a Jacobian from the user
+!! (user guide, section 2.3 and chapter 3; More 1978).
+
+    ! Inputs
+    procedure(jacobian_callback) :: fcn
+        !! the residuals and their Jacobian
+    integer(ip), intent(in) :: m
+        !! number of residuals, at least n
+    integer(ip), intent(in) :: n
+        !! number of variables, positive
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`, at least m
+    real(dp), intent(in) :: ftol
+        !! relative error wanted in the sum of squares, >= 0
+    real(dp), intent(in) :: xtol
+        !! relative error wanted in x, >= 0
+    real(dp), intent(in) :: gtol
+        !! orthogonality wanted between the residuals and the Jacobian's columns, >= 0
+    integer(ip), intent(in) :: maxfev
+        !! limit of the evaluations of the residuals, positive; tested after each trial point
+    integer(ip), intent(in) :: mode
+        !! 1: scale the variables by the Jacobian's column norms; 2: by `diag`
+    real(dp), intent(in) :: factor
+        !! the first step bound in units of ||D*x||, positive; 0.1 to 100 is usual
+    integer(ip), intent(in) :: nprint
+        !! if positive, fcn is called with `iflag` 0 at the first and every nprint-th iteration and
+        !! before the return
+
+    ! In-outputs
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); on entry the start, on exit the best point
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D: on entry with mode 2 positive, otherwise set here
+
+    ! Outputs
+    real(dp), intent(inout) :: fvec(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); the upper triangle of the first n rows is R of the last Jacobian,
+        !! J*P = Q*R; what is below belongs to the computation of Q
+    integer(ip), intent(out) :: info
+        !! negative: fcn stopped it; 0: improper input; 1: ftol holds; 2: xtol holds; 3: both;
+        !! 4: gtol holds; 5: maxfev reached; 6, 7, 8: ftol, xtol, gtol is too small
+    integer(ip), intent(out) :: nfev
+        !! calls of fcn for residuals
+    integer(ip), intent(out) :: njev
+        !! calls of fcn for the Jacobian
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); column j of J*P is column ipvt(j) of J
+    real(dp), intent(inout) :: qtf(n)
+        !! shape (n); the first n components of Q'*fvec, fvec being that of the last Jacobian
+    real(dp), intent(inout) :: wa1(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: wa2(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: wa3(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: wa4(m)
+        !! shape (m); work
+
+    ! Locals
+    type(lm_state) :: state
+    integer(ip) :: iflag
+    integer(ip), parameter :: jacobian_cost = 0
+
+    call lm_start(state, m, n, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, factor, jacobian_cost)
+    iflag = 0
+    do while (state%request /= finished)
+        select case (state%request)
+        case (want_residual)
+            iflag = 1
+            call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
+        case (want_jacobian)
+            iflag = 2
+            call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
+            if (iflag >= 0 .and. nprint > 0) then
+                iflag = 0
+                if (mod(state%iter - 1, nprint) == 0) call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
+            end if
+        case default
+            iflag = 1
+            call fcn(m, n, wa2, wa4, fjac, ldfjac, iflag)
+        end select
+        if (iflag < 0) exit
+        call lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, wa1, wa2, wa3, wa4)
+    end do
+
+    info = state%info
+    if (iflag < 0) info = iflag
+    nfev = state%nfev
+    njev = state%njev
+    iflag = 0
+    if (nprint > 0) call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
+end subroutine lmder_
+
+subroutine lmder1_(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, lwa) &
+    bind(c, name="lmder1_")
+!! `lmder_` with the settings that suit most problems (user guide, section 2.3): one tolerance,
+!! scaling by column norms, 100*(n + 1) evaluations.
+
+    ! Inputs
+    procedure(jacobian_callback) :: fcn
+        !! the residuals and their Jacobian
+    integer(ip), intent(in) :: m
+        !! number of residuals, at least n
+    integer(ip), intent(in) :: n
+        !! number of variables, positive
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`, at least m
+    real(dp), intent(in) :: tol
+        !! relative error wanted in the sum of squares and in x, >= 0
+    integer(ip), intent(in) :: lwa
+        !! size of `wa`, at least 5*n + m
+
+    ! In-outputs
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); on entry the start, on exit the best point
+
+    ! Outputs
+    real(dp), intent(inout) :: fvec(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); as for `lmder_`
+    integer(ip), intent(out) :: info
+        !! as for `lmder_`, but 8 is reported as 4
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(inout) :: wa(lwa)
+        !! shape (lwa); work
+
+    ! Locals
+    real(dp), parameter :: factor = 100, gtol = 0
+    integer(ip), parameter :: mode = 1, nprint = 0
+    integer(ip) :: nfev, njev
+
+    info = 0
+    if (n <= 0 .or. m < n .or. ldfjac < m .or. tol < 0 .or. lwa < 5 * n + m) return
+    call lmder_(fcn, m, n, x, fvec, fjac, ldfjac, tol, tol, gtol, 100 * (n + 1), wa, mode, factor, &
+                nprint, info, nfev, njev, ipvt, wa(n + 1), wa(2 * n + 1), wa(3 * n + 1), &
+                wa(4 * n + 1), wa(5 * n + 1))
+    if (info == 8) info = 4
+end subroutine lmder1_
+
+end module lmder
