@@ -1,0 +1,392 @@
+#include "convert.h"
+
+#include <string.h>
+
+static int
+is_native_double(PyArrayObject *array)
+{
+    return PyArray_TYPE(array) == NPY_DOUBLE && PyArray_ISBEHAVED_RO(array);
+}
+
+/* Whether float(item) is what the user means: numbers of any kind, but not
+ * strings, None or complex numbers, which NumPy's own cast would try. */
+static int
+is_real_number(PyObject *item)
+{
+    PyNumberMethods *number = Py_TYPE(item)->tp_as_number;
+
+    if (PyComplex_Check(item) || PyArray_IsScalar(item, ComplexFloating)) {
+        return 0;
+    }
+    return number != NULL &&
+           (number->nb_float != NULL || number->nb_index != NULL);
+}
+
+/* A float64 copy of an array of Python objects; NULL with TypeError if they
+ * are not numbers, or with whatever their __float__ raised. */
+static PyArrayObject *
+objects_to_doubles(PyArrayObject *objects, const char *name)
+{
+    PyArrayObject *doubles = NULL;
+    PyArrayObject *flat = NULL;
+    npy_intp size;
+
+    /* A copy: __float__ may do anything to the original. */
+    flat = (PyArrayObject *)PyArray_Flatten(objects, NPY_CORDER);
+    if (flat == NULL) {
+        return NULL;
+    }
+    size = PyArray_SIZE(flat);
+    doubles = (PyArrayObject *)PyArray_SimpleNew(
+        PyArray_NDIM(objects), PyArray_DIMS(objects), NPY_DOUBLE);
+    if (doubles == NULL) {
+        goto error;
+    }
+    for (npy_intp i = 0; i < size; i++) {
+        PyObject *item = PyArray_GETITEM(flat, PyArray_GETPTR1(flat, i));
+        double number;
+        int real;
+
+        if (item == NULL) {
+            goto error;
+        }
+        real = is_real_number(item);
+        if (!real) {
+            PyErr_Format(
+                PyExc_TypeError,
+                "%s returned values of dtype object, of which element "
+                "%zd is of type '%.200s'; it must return real "
+                "numbers",
+                name, (Py_ssize_t)i, Py_TYPE(item)->tp_name);
+        }
+        number = real ? PyFloat_AsDouble(item) : -1.0;
+        Py_DECREF(item);
+        if (number == -1.0 && PyErr_Occurred()) {
+            goto error;
+        }
+        ((double *)PyArray_DATA(doubles))[i] = number;
+    }
+    Py_DECREF(flat);
+    return doubles;
+
+error:
+    Py_DECREF(flat);
+    Py_XDECREF(doubles);
+    return NULL;
+}
+
+/* Whether NumPy reads the object as a whole rather than item by item. */
+static int
+is_array_like(PyObject *value)
+{
+    PyObject *type = (PyObject *)Py_TYPE(value);
+
+    return PyArray_CheckAnyScalar(value) || PyObject_CheckBuffer(value) ||
+           PyUnicode_Check(value) ||
+           PyObject_HasAttrString(type, "__array__") ||
+           PyObject_HasAttrString(type, "__array_interface__") ||
+           PyObject_HasAttrString(type, "__array_struct__");
+}
+
+/* The array that NumPy makes of any object. */
+static PyArrayObject *
+as_array(PyObject *value)
+{
+    PyObject *array;
+    PyObject *items;
+
+    if (PyArray_Check(value)) {
+        return (PyArrayObject *)Py_NewRef(value);
+    }
+    if (PyList_Check(value) || PyTuple_Check(value) ||
+        !PySequence_Check(value) || is_array_like(value)) {
+        return (PyArrayObject *)PyArray_FromAny(value, NULL, 0, 0, 0, NULL);
+    }
+    /* NumPy drops what a sequence's own methods raise, and takes the sequence
+     * for a scalar. Listing the items here lets it reach the user. */
+    items = PySequence_List(value);
+    if (items == NULL) {
+        return NULL;
+    }
+    array = PyArray_FromAny(items, NULL, 0, 0, 0, NULL);
+    Py_DECREF(items);
+    return (PyArrayObject *)array;
+}
+
+static int
+is_real_type(int type_num)
+{
+    return PyTypeNum_ISBOOL(type_num) || PyTypeNum_ISINTEGER(type_num) ||
+           PyTypeNum_ISFLOAT(type_num);
+}
+
+/* The error of a value that is not real numbers: says what it is instead. */
+static void
+set_type_error(PyObject *value, PyArrayObject *array, const char *name)
+{
+    if (!PyArray_Check(value) && PyArray_NDIM(array) == 0) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s returned an object of type '%.200s'; it must return "
+                     "real numbers",
+                     name, Py_TYPE(value)->tp_name);
+        return;
+    }
+    PyErr_Format(PyExc_TypeError,
+                 "%s returned values of dtype %S; it must return real numbers",
+                 name, (PyObject *)PyArray_DESCR(array));
+}
+
+PyArrayObject *
+convert_to_doubles(PyObject *value, const char *name, int *type_num)
+{
+    PyArrayObject *array = as_array(value);
+    PyArrayObject *doubles = NULL;
+
+    if (array == NULL) {
+        return NULL;
+    }
+    *type_num = PyArray_TYPE(array);
+    if (is_native_double(array)) {
+        return array;
+    }
+    if (is_real_type(*type_num)) {
+        doubles = (PyArrayObject *)PyArray_FromArray(
+            array, PyArray_DescrFromType(NPY_DOUBLE),
+            NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_FORCECAST);
+    }
+    else if (*type_num == NPY_OBJECT &&
+             (PyArray_Check(value) || PyArray_NDIM(array) > 0 ||
+              is_real_number(value))) {
+        doubles = objects_to_doubles(array, name);
+    }
+    else {
+        set_type_error(value, array, name);
+    }
+    Py_DECREF(array);
+    return doubles;
+}
+
+int
+convert_check_vector(PyArrayObject *array, const char *name)
+{
+    PyObject *shape;
+
+    if (PyArray_NDIM(array) <= 1) {
+        return 0;
+    }
+    shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
+    if (shape != NULL) {
+        PyErr_Format(PyExc_ValueError,
+                     "%s returned an array of shape %S; residuals must be "
+                     "one-dimensional, so ravel() the array",
+                     name, shape);
+        Py_DECREF(shape);
+    }
+    return -1;
+}
+
+void
+convert_copy_vector(PyArrayObject *array, double *out)
+{
+    npy_intp size = PyArray_SIZE(array);
+    const char *in = PyArray_BYTES(array);
+    npy_intp stride = PyArray_NDIM(array) == 0 ? 0 : PyArray_STRIDE(array, 0);
+
+    if (stride == (npy_intp)sizeof(double)) {
+        memcpy(out, in, (size_t)size * sizeof(double));
+        return;
+    }
+    for (npy_intp i = 0; i < size; i++) {
+        out[i] = *(const double *)(in + i * stride);
+    }
+}
+
+static int
+check_size(npy_intp size, npy_intp expected)
+{
+    if (size == expected) {
+        return 0;
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "The array returned by a function changed size between "
+                 "calls: func returned %zd elements at the first call and "
+                 "%zd now",
+                 (Py_ssize_t)expected, (Py_ssize_t)size);
+    return -1;
+}
+
+/* Copy a list or tuple of floats and ints without a detour through NumPy.
+ * 1 when done, 0 when it holds anything else, -1 with an exception set. No
+ * Python code runs in the loop, so the list cannot change under it. */
+static int
+copy_floats(PyObject *sequence, npy_intp size, double *out)
+{
+    Py_ssize_t length = PySequence_Fast_GET_SIZE(sequence);
+    PyObject **items = PySequence_Fast_ITEMS(sequence);
+
+    for (Py_ssize_t i = 0; i < length; i++) {
+        if (!PyFloat_Check(items[i]) && !PyLong_CheckExact(items[i])) {
+            return 0;
+        }
+    }
+    if (check_size(length, size) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < length; i++) {
+        if (PyFloat_Check(items[i])) {
+            out[i] = PyFloat_AS_DOUBLE(items[i]);
+            continue;
+        }
+        out[i] = PyLong_AsDouble(items[i]);
+        if (out[i] == -1.0 && PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
+/* As copy_floats, with 0 also for what is no list or tuple. */
+static int
+copy_plain_sequence(PyObject *value, npy_intp size, double *out)
+{
+    if (PyTuple_CheckExact(value)) {
+        return copy_floats(value, size, out);
+    }
+    if (!PyList_CheckExact(value)) {
+        return 0;
+    }
+#ifdef Py_GIL_DISABLED
+    /* Another thread may change the list: look at a snapshot. */
+    PyObject *snapshot = PyList_AsTuple(value);
+    int done = snapshot == NULL ? -1 : copy_floats(snapshot, size, out);
+
+    Py_XDECREF(snapshot);
+    return done;
+#else
+    return copy_floats(value, size, out);
+#endif
+}
+
+int
+convert_residuals(PyObject *value, npy_intp size, double *out)
+{
+    PyArrayObject *array;
+    int done = copy_plain_sequence(value, size, out);
+    int type_num;
+
+    if (done != 0) {
+        return done < 0 ? -1 : 0;
+    }
+    array = convert_to_doubles(value, "func", &type_num);
+    if (array == NULL) {
+        return -1;
+    }
+    done = convert_check_vector(array, "func");
+    if (done == 0) {
+        done = check_size(PyArray_SIZE(array), size);
+    }
+    if (done == 0) {
+        convert_copy_vector(array, out);
+    }
+    Py_DECREF(array);
+    return done;
+}
+
+/* The error of a Jacobian of the wrong shape. */
+static void
+set_shape_error(PyArrayObject *array, PyObject *dfun, npy_intp rows,
+                npy_intp columns)
+{
+    PyObject *name = NULL;
+    PyObject *shape = NULL;
+
+    shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
+    if (shape == NULL) {
+        goto cleanup;
+    }
+    name = PyObject_GetAttrString(dfun, "__name__");
+    if (name == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            goto cleanup;
+        }
+        PyErr_Clear();
+        name = PyUnicode_FromString("");
+    }
+    else {
+        Py_SETREF(name, PyUnicode_FromFormat(" '%S'", name));
+    }
+    if (name == NULL) {
+        goto cleanup;
+    }
+    PyErr_Format(PyExc_TypeError,
+                 "leastsq: there is a mismatch between the input and output "
+                 "shape of the 'Dfun' argument%U. Shape should be (%zd, %zd) "
+                 "but it is %S.",
+                 name, (Py_ssize_t)rows, (Py_ssize_t)columns, shape);
+
+cleanup:
+    Py_XDECREF(name);
+    Py_XDECREF(shape);
+}
+
+/* Copy a matrix of float64 to the column-major m by n matrix `out`, given the
+ * byte strides of a step down and a step right. */
+static void
+copy_matrix(const char *in, npy_intp down, npy_intp right, npy_intp m,
+            npy_intp n, double *out)
+{
+    /* Blocks of rows, so that lines of cache fetched for one column of a
+     * row-major matrix are still there for the next. */
+    const npy_intp block = 64;
+
+    if (down == (npy_intp)sizeof(double)) {
+        for (npy_intp j = 0; j < n; j++) {
+            memcpy(out + j * m, in + j * right, (size_t)m * sizeof(double));
+        }
+        return;
+    }
+    for (npy_intp start = 0; start < m; start += block) {
+        npy_intp end = m - start < block ? m : start + block;
+
+        for (npy_intp j = 0; j < n; j++) {
+            const char *column = in + j * right;
+
+            for (npy_intp i = start; i < end; i++) {
+                out[j * m + i] = *(const double *)(column + i * down);
+            }
+        }
+    }
+}
+
+int
+convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
+                 int col_deriv, double *out)
+{
+    npy_intp rows = col_deriv ? n : m;
+    npy_intp columns = col_deriv ? m : n;
+    PyArrayObject *array;
+    int type_num;
+    int status = 0;
+
+    array = convert_to_doubles(value, "Dfun", &type_num);
+    if (array == NULL) {
+        return -1;
+    }
+    if (PyArray_NDIM(array) == 2 && PyArray_DIM(array, 0) == rows &&
+        PyArray_DIM(array, 1) == columns) {
+        npy_intp down = PyArray_STRIDE(array, col_deriv ? 1 : 0);
+        npy_intp right = PyArray_STRIDE(array, col_deriv ? 0 : 1);
+
+        copy_matrix(PyArray_BYTES(array), down, right, m, n, out);
+    }
+    else if (n == 1 && PyArray_NDIM(array) == 1 &&
+             PyArray_DIM(array, 0) == m) {
+        convert_copy_vector(array, out);
+    }
+    else {
+        set_shape_error(array, dfun, rows, columns);
+        status = -1;
+    }
+    Py_DECREF(array);
+    return status;
+}

@@ -1,0 +1,31 @@
+/* What a user's function returned, as doubles in memory of our own. */
+#ifndef PYMINPACK_CONVERT_H
+#define PYMINPACK_CONVERT_H
+
+#include "numpy_api.h"
+
+/* Any real values as a new reference to an array of native float64, of any
+ * shape and strides; may be `value` itself. *type_num becomes the NumPy type
+ * that the values had. `name` ("func", "Dfun") is for the messages.
+ * NULL with TypeError for what is not real numbers. */
+PyArrayObject *convert_to_doubles(PyObject *value, const char *name,
+                                  int *type_num);
+
+/* 0 if the array is a vector (or a scalar, which counts as one of size 1);
+ * -1 with ValueError if it has more dimensions. */
+int convert_check_vector(PyArrayObject *array, const char *name);
+
+/* Copy a vector of float64 of any stride. `out` has room for all of it. */
+void convert_copy_vector(PyArrayObject *array, double *out);
+
+/* Convert and copy func's result, which must have `size` elements.
+ * 0, or -1 with an exception set; then `out` may be partly written. */
+int convert_residuals(PyObject *value, npy_intp size, double *out);
+
+/* Convert and copy Dfun's result to the column-major m by n matrix `out`.
+ * The shape must be (m, n), with `col_deriv` (n, m); for n = 1 also (m,).
+ * `dfun` is for the message. 0, or -1 with an exception set. */
+int convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
+                     int col_deriv, double *out);
+
+#endif /* PYMINPACK_CONVERT_H */

@@ -1,0 +1,40 @@
+/* MINPACK-1's binary interface, as far as the shim uses it: Fortran passes
+ * everything by reference, matrices are column-major, INTEGER is int.
+ *
+ * Any MINPACK-1 library fits behind these prototypes; minpack/ is one.
+ */
+#ifndef PYMINPACK_MINPACK_H
+#define PYMINPACK_MINPACK_H
+
+/* FCN of lmdif_: residuals at x to fvec. *iflag is 1, or 2 for a difference;
+ * set it negative to stop the solver. m is the address the solver was given.
+ */
+typedef void residual_fcn(const int *m, const int *n, const double *x,
+                          double *fvec, int *iflag);
+
+/* FCN of lmder_: *iflag 1 wants residuals in fvec, 2 the Jacobian in fjac. */
+typedef void jacobian_fcn(const int *m, const int *n, const double *x,
+                          double *fvec, double *fjac, const int *ldfjac,
+                          int *iflag);
+
+void lmdif_(residual_fcn *fcn, const int *m, const int *n, double *x,
+            double *fvec, const double *ftol, const double *xtol,
+            const double *gtol, const int *maxfev, const double *epsfcn,
+            double *diag, const int *mode, const double *factor,
+            const int *nprint, int *info, int *nfev, double *fjac,
+            const int *ldfjac, int *ipvt, double *qtf, double *wa1,
+            double *wa2, double *wa3, double *wa4);
+
+void lmder_(jacobian_fcn *fcn, const int *m, const int *n, double *x,
+            double *fvec, double *fjac, const int *ldfjac, const double *ftol,
+            const double *xtol, const double *gtol, const int *maxfev,
+            double *diag, const int *mode, const double *factor,
+            const int *nprint, int *info, int *nfev, int *njev, int *ipvt,
+            double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
+
+/* (R'R)^-1 in place of R, rows and columns in the order of the variables. Not
+ * part of every MINPACK-1 library: this one always comes from minpack/. */
+void covar_(const int *n, double *r, const int *ldr, const int *ipvt,
+            const double *tol, double *wa);
+
+#endif /* PYMINPACK_MINPACK_H */

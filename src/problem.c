@@ -1,0 +1,288 @@
+#include "problem.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "convert.h"
+
+int
+problem_init(Problem *problem, PyObject *func, PyObject *dfun, PyObject *args,
+             int n, int col_deriv)
+{
+    Py_ssize_t extra = PyTuple_GET_SIZE(args);
+
+    problem->n = n;
+    problem->col_deriv = col_deriv;
+    problem->func = Py_NewRef(func);
+    problem->dfun = Py_XNewRef(dfun);
+    problem->args = Py_NewRef(args);
+    problem->nargs = 1 + extra;
+    /* Two more than args: x, and the slot before it that a callee may use. */
+    problem->call = PyMem_New(PyObject *, (size_t)extra + 2);
+    if (problem->call == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    problem->call[0] = NULL;
+    problem->call[1] = NULL;
+    for (Py_ssize_t i = 0; i < extra; i++) {
+        problem->call[2 + i] = PyTuple_GET_ITEM(args, i);
+    }
+    return 0;
+}
+
+void
+problem_clear(Problem *problem)
+{
+    PyMem_Free(problem->call);
+    problem->call = NULL;
+    Py_CLEAR(problem->argument);
+    Py_CLEAR(problem->args);
+    Py_CLEAR(problem->dfun);
+    Py_CLEAR(problem->func);
+}
+
+static int
+is_referenced_once(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyUnstable_Object_IsUniquelyReferenced(object);
+#elif defined(Py_GIL_DISABLED)
+    (void)object;
+    return 0;
+#else
+    return Py_REFCNT(object) == 1;
+#endif
+}
+
+/* Whether the array of the last call may serve again: the user kept no
+ * reference to it, and it still is what it was. */
+static int
+argument_is_reusable(PyArrayObject *argument, int n)
+{
+    return is_referenced_once((PyObject *)argument) &&
+           ((PyArrayObject_fields *)argument)->weakreflist == NULL &&
+           PyArray_NDIM(argument) == 1 && PyArray_DIM(argument, 0) == n &&
+           PyArray_TYPE(argument) == NPY_DOUBLE &&
+           PyArray_ISCARRAY(argument) &&
+           PyArray_CHKFLAGS(argument, NPY_ARRAY_OWNDATA);
+}
+
+/* Make problem->argument an array that is the user's own, with the values x.
+ * 0, or -1 with an exception. */
+static int
+fill_argument(Problem *problem, const double *x)
+{
+    npy_intp shape[1] = {problem->n};
+
+    if (problem->argument != NULL &&
+        !argument_is_reusable(problem->argument, problem->n)) {
+        Py_CLEAR(problem->argument);
+    }
+    if (problem->argument == NULL) {
+        problem->argument =
+            (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
+        if (problem->argument == NULL) {
+            return -1;
+        }
+    }
+    memcpy(PyArray_DATA(problem->argument), x,
+           (size_t)problem->n * sizeof(double));
+    return 0;
+}
+
+/* function(x, *args): a new reference, or NULL with an exception. */
+static PyObject *
+call_user(Problem *problem, PyObject *function, const double *x)
+{
+    PyObject *result;
+
+    if (fill_argument(problem, x) < 0) {
+        return NULL;
+    }
+    problem->call[1] = (PyObject *)problem->argument;
+    if (Py_EnterRecursiveCall(" in a function that leastsq calls")) {
+        return NULL;
+    }
+    result = PyObject_Vectorcall(
+        function, problem->call + 1,
+        (size_t)problem->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_LeaveRecursiveCall();
+    /* A function written in C gives Ctrl-C no other chance. */
+    if (result != NULL && PyErr_CheckSignals() < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+PyArrayObject *
+problem_first_residuals(Problem *problem, const double *x)
+{
+    PyArrayObject *residuals;
+    PyObject *result;
+    npy_intp size;
+
+    problem->nfev++;
+    result = call_user(problem, problem->func, x);
+    if (result == NULL) {
+        return NULL;
+    }
+    residuals = convert_to_doubles(result, "func", &problem->dtype);
+    Py_DECREF(result);
+    if (residuals == NULL) {
+        return NULL;
+    }
+    if (convert_check_vector(residuals, "func") < 0) {
+        goto error;
+    }
+    size = PyArray_SIZE(residuals);
+    if (size < problem->n) {
+        PyErr_Format(PyExc_TypeError,
+                     "Improper input: func input vector length N=%d must not "
+                     "exceed func output vector length M=%zd",
+                     problem->n, (Py_ssize_t)size);
+        goto error;
+    }
+    if (size > INT_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "func returned %zd residuals; MINPACK counts them in a C "
+                     "int and takes at most %d",
+                     (Py_ssize_t)size, INT_MAX);
+        goto error;
+    }
+    problem->m = (int)size;
+    return residuals;
+
+error:
+    Py_DECREF(residuals);
+    return NULL;
+}
+
+static int
+any_not_finite(const double *values, Py_ssize_t size)
+{
+    for (Py_ssize_t i = 0; i < size; i++) {
+        if (!isfinite(values[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+problem_triangle_not_finite(const Problem *problem)
+{
+    for (Py_ssize_t j = 0; j < problem->n; j++) {
+        if (any_not_finite(problem->fjac + j * problem->m, j + 1)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Recover the problem whose m MINPACK was given. */
+static Problem *
+problem_of(const int *m)
+{
+    return (Problem *)((char *)(uintptr_t)m - offsetof(Problem, m));
+}
+
+/* Residuals at x to fvec: 0, or -1 as the callbacks report it. */
+static int
+evaluate_residuals(Problem *problem, const double *x, double *fvec)
+{
+    PyObject *result;
+    int status;
+
+    problem->nfev++;
+    result = call_user(problem, problem->func, x);
+    if (result == NULL) {
+        return -1;
+    }
+    status = convert_residuals(result, problem->m, fvec);
+    Py_DECREF(result);
+    return status;
+}
+
+/* Residuals at the start or at a trial point: 0, or -1 as the callbacks
+ * report it. */
+static int
+answer_residuals(Problem *problem, const double *x, double *fvec)
+{
+    if (problem->first != NULL) {
+        memcpy(fvec, problem->first, (size_t)problem->m * sizeof(double));
+        problem->first = NULL;
+        problem->not_finite = any_not_finite(fvec, problem->m);
+        return problem->not_finite ? -1 : 0;
+    }
+    if (problem->fresh_jacobian) {
+        problem->fresh_jacobian = 0;
+        problem->not_finite = problem_triangle_not_finite(problem);
+        if (problem->not_finite) {
+            return -1;
+        }
+    }
+    return evaluate_residuals(problem, x, fvec);
+}
+
+void
+problem_residual_fcn(const int *m, const int *n, const double *x, double *fvec,
+                     int *iflag)
+{
+    Problem *problem = problem_of(m);
+    int status;
+
+    (void)n;
+    if (*iflag == 2) {
+        problem->fresh_jacobian = 1;
+        status = evaluate_residuals(problem, x, fvec);
+    }
+    else {
+        status = answer_residuals(problem, x, fvec);
+    }
+    if (status < 0) {
+        *iflag = -1;
+    }
+}
+
+/* The Jacobian at x to fjac: 0, or -1 with an exception. */
+static int
+answer_jacobian(Problem *problem, const double *x, double *fjac)
+{
+    PyObject *result;
+    int status;
+
+    problem->njev++;
+    problem->fresh_jacobian = 1;
+    result = call_user(problem, problem->dfun, x);
+    if (result == NULL) {
+        return -1;
+    }
+    status = convert_jacobian(result, problem->dfun, problem->m, problem->n,
+                              problem->col_deriv, fjac);
+    Py_DECREF(result);
+    return status;
+}
+
+void
+problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
+                     double *fjac, const int *ldfjac, int *iflag)
+{
+    Problem *problem = problem_of(m);
+    int status;
+
+    (void)n;
+    (void)ldfjac;
+    if (*iflag == 2) {
+        status = answer_jacobian(problem, x, fjac);
+    }
+    else {
+        status = answer_residuals(problem, x, fvec);
+    }
+    if (status < 0) {
+        *iflag = -1;
+    }
+}

@@ -1,0 +1,58 @@
+/* One solve: the user's functions, and how MINPACK's callbacks reach them.
+ *
+ * MINPACK hands the caller's `m` by reference to every FCN call. The shim
+ * gives it &problem->m, so a callback finds its problem from that address:
+ * there is no global, thread-local or closure, and solves may nest and run in
+ * any number of threads.
+ */
+#ifndef PYMINPACK_PROBLEM_H
+#define PYMINPACK_PROBLEM_H
+
+#include "numpy_api.h"
+
+typedef struct {
+    int m;
+    int n;
+    int col_deriv;
+    int dtype;          /* NumPy type of func's first result */
+    int nfev;           /* calls of func that returned or raised */
+    int njev;           /* calls of Dfun */
+    int fresh_jacobian; /* fjac has not been looked at since it was filled */
+    int not_finite;     /* a NaN or infinity stopped the solve */
+
+    PyObject *func;          /* strong */
+    PyObject *dfun;          /* strong; NULL: differences */
+    PyObject *args;          /* strong, a tuple: keeps what `call` borrows */
+    PyObject **call;         /* owned: a free slot, x, then args */
+    Py_ssize_t nargs;        /* of `call`, x included */
+    PyArrayObject *argument; /* strong; NULL, or the x of the last call */
+
+    const double *first; /* func's first result until MINPACK asks for it */
+    const double *fjac;  /* borrowed: MINPACK's m by n matrix */
+} Problem;
+
+/* Take references to the functions and args. `problem` is all zero before;
+ * problem_clear undoes it, also after a failure. 0, or -1 with an exception.
+ */
+int problem_init(Problem *problem, PyObject *func, PyObject *dfun,
+                 PyObject *args, int n, int col_deriv);
+
+void problem_clear(Problem *problem);
+
+/* Call func at x for the first time, and learn m and dtype from what it
+ * returns: a new reference to a vector of float64. NULL with an exception. */
+PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
+
+/* Whether R, in the upper triangle of fjac, has a NaN or infinity. Its columns
+ * have the norms of the Jacobian's, so that it has one whenever that had. */
+int problem_triangle_not_finite(const Problem *problem);
+
+/* FCN for lmdif_ and lmder_. A negative *iflag means that a Python exception
+ * is set or that problem->not_finite is. */
+void problem_residual_fcn(const int *m, const int *n, const double *x,
+                          double *fvec, int *iflag);
+void problem_jacobian_fcn(const int *m, const int *n, const double *x,
+                          double *fvec, double *fjac, const int *ldfjac,
+                          int *iflag);
+
+#endif /* PYMINPACK_PROBLEM_H */

@@ -1,0 +1,244 @@
+"""`leastsq`: arguments, defaults, and the packaging of results."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from ._messages import describe
+
+_Vector = NDArray[np.float64]
+
+# MINPACK counts evaluations in a C int, and may overshoot its limit by up to N + 1.
+_MAX_INT = 2**31 - 1
+
+
+def leastsq(
+    func: Callable[..., Any],
+    x0: ArrayLike,
+    args: Any = (),
+    Dfun: Callable[..., Any] | None = None,
+    full_output: Any = 0,
+    col_deriv: Any = 0,
+    ftol: float = 1.49012e-08,
+    xtol: float = 1.49012e-08,
+    gtol: float = 0.0,
+    maxfev: int = 0,
+    epsfcn: float | None = None,
+    factor: float = 100,
+    diag: ArrayLike | None = None,
+) -> tuple[Any, ...]:
+    """
+    Minimise the sum of squares of M functions of N variables.
+
+    The Levenberg-Marquardt algorithm of MINPACK (More 1978): ``lmdif`` with a Jacobian by forward
+    differences, ``lmder`` when `Dfun` is given. The signature and the returns are those of
+    ``scipy.optimize.leastsq``.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(x, *args)`` returns the residuals, M real numbers, M >= N: an array of shape (M,) of
+        any real dtype, or a list or tuple. `x` is a float64 array of shape (N,) of its own at
+        every call.
+    x0 : array_like
+        The start, N real numbers of any shape; flattened and copied.
+    args : tuple, optional
+        Further arguments of `func` and `Dfun`. Anything but a tuple is taken as the only one.
+    Dfun : callable, optional
+        ``Dfun(x, *args)`` returns the Jacobian, shape (M, N), or (N, M) with `col_deriv`. Without
+        it the Jacobian is approximated by forward differences.
+    full_output : bool, optional
+        Whether to return `cov_x`, `infodict` and `mesg` too.
+    col_deriv : bool, optional
+        Whether `Dfun` gives the derivatives down the columns, shape (N, M).
+    ftol : float, optional
+        Relative error wanted in the sum of squares.
+    xtol : float, optional
+        Relative error wanted in `x`.
+    gtol : float, optional
+        Orthogonality wanted between the residuals and the columns of the Jacobian: the largest
+        cosine between them.
+    maxfev : int, optional
+        Limit of the calls to `func`, tested after each step. 0 or negative: ``200*(N + 1)``, with
+        `Dfun` ``100*(N + 1)``.
+    epsfcn : float, optional
+        Relative error of `func`, whose root is the relative step of the differences. None: the
+        machine epsilon of the dtype of `func`'s first result if that is float16, float32 or
+        float64, else that of float64. Without effect with `Dfun`.
+    factor : float, optional
+        The first step is at most `factor` times ``||diag * x||``. Positive; 0.1 to 100 is usual.
+    diag : array_like, optional
+        N positive scale factors for the variables. None: the norms of the Jacobian's columns
+        (More 1978, section 6).
+
+    Returns
+    -------
+    x : ndarray of float64, shape (N,)
+        The best point found.
+    cov_x : ndarray of float64, shape (N, N), or None
+        The inverse of ``J.T @ J`` at the last Jacobian, to be multiplied by the variance of the
+        residuals for the covariance of `x`. None if the fit did not converge or J has not full
+        rank. Only with `full_output`.
+    infodict : dict
+        Only with `full_output`. ``fvec``, the residuals at `x`, shape (M,); ``nfev``, the calls
+        to `func`; ``njev``, the calls to `Dfun`, only with it; ``fjac``, shape (N, M), whose
+        transpose holds R of the factorisation ``J[:, ipvt - 1] = Q @ R`` in its upper triangle;
+        ``ipvt``, int32, shape (N,), 1-based; ``qtf``, the first N elements of ``Q.T @ fvec`` at
+        the last Jacobian.
+    mesg : str
+        Why the fit ended. Only with `full_output`.
+    ier : int
+        1, 2, 3 or 4: a solution was found by `ftol`, `xtol`, both, or `gtol`. 5: `maxfev` was
+        reached. 6, 7, 8: `ftol`, `xtol` or `gtol` is too small. 9: a NaN or an infinity in the
+        residuals at `x0` or in a Jacobian. 0, only with `full_output`: improper input.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type, `x0` is empty, N exceeds M, `func` or `Dfun` returns
+        something else than real numbers, the Jacobian has the wrong shape, or, without
+        `full_output`, a tolerance, `factor` or `diag` has an improper value.
+    ValueError
+        If an option is NaN, `diag` has the wrong shape, or `func` returns a two-dimensional array
+        or changes the number of residuals.
+
+    Warns
+    -----
+    RuntimeWarning
+        If `ier` is 5 or more, without `full_output`.
+
+    Notes
+    -----
+    Whatever `func` or `Dfun` raises reaches the caller. A trial point where `func` is not finite
+    is rejected, and the step becomes smaller.
+
+    References
+    ----------
+    .. [1] J. J. More, "The Levenberg-Marquardt algorithm: implementation and theory", in Numerical
+       Analysis, Lecture Notes in Mathematics 630, Springer, 1978.
+    .. [2] J. J. More, B. S. Garbow and K. E. Hillstrom, "User guide for MINPACK-1", Argonne
+       National Laboratory report ANL-80-74, 1980.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyminpack import leastsq
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> y = 5 * np.exp(-0.5 * t)
+    >>> x, ier = leastsq(lambda x: x[0] * np.exp(-x[1] * t) - y, [1.0, 1.0])
+    >>> x.round(6), ier in (1, 2, 3, 4)
+    (array([5. , 0.5]), True)
+    """
+    _check_callable("func", func)
+    if Dfun is not None:
+        _check_callable("Dfun", Dfun)
+    full_output, col_deriv = bool(full_output), bool(col_deriv)
+    start = _start(x0)
+    if not isinstance(args, tuple):
+        args = (args,)
+    ftol, xtol, gtol = _real("ftol", ftol), _real("xtol", xtol), _real("gtol", gtol)
+    factor = _real("factor", factor)
+    if epsfcn is not None:
+        epsfcn = _real("epsfcn", epsfcn)
+    limit = _evaluation_limit(maxfev, start.size, Dfun is not None)
+    scale = None if diag is None else _scale(diag, start.size)
+
+    x, fvec, fjac, ipvt, qtf, nfev, njev, ier = _core.solve(
+        func, Dfun, start, args, col_deriv, ftol, xtol, gtol, factor, limit, epsfcn, scale
+    )
+
+    if full_output or not 1 <= ier <= 4:
+        improper = _improper(ftol, xtol, gtol, factor, scale) if ier == 0 else ""
+        message = describe(ier, ftol, xtol, gtol, limit, improper)
+    if not full_output:
+        if ier == 0:
+            raise TypeError(message)
+        if ier > 4:
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return x, ier
+
+    infodict: dict[str, Any] = {"fvec": fvec, "nfev": nfev}
+    if Dfun is not None:
+        infodict["njev"] = njev
+    infodict.update(fjac=fjac, ipvt=ipvt, qtf=qtf)
+    cov_x = _core.covariance(fjac, ipvt) if 1 <= ier <= 4 else None
+    return x, cov_x, infodict, message, ier
+
+
+def _check_callable(name: str, value: object) -> None:
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, and an object of type {_type(value)} is not")
+
+
+def _type(value: object) -> str:
+    return repr(type(value).__name__)
+
+
+def _real_array(name: str, value: ArrayLike) -> _Vector:
+    """Return `value` as a float64 array, and refuse what NumPy would have to guess at."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
+    return np.asarray(array, dtype=np.float64)
+
+
+def _start(x0: ArrayLike) -> _Vector:
+    start = _real_array("x0", x0).ravel()
+    if start.size == 0:
+        raise TypeError("x0 is empty; it must hold at least one number")
+    return start
+
+
+def _scale(diag: ArrayLike, n: int) -> _Vector:
+    scale = np.atleast_1d(_real_array("diag", diag))
+    if scale.shape != (n,):
+        raise ValueError(
+            f"diag must have shape ({n},), a factor for each element of x0, not {scale.shape}"
+        )
+    if np.isnan(scale).any():
+        raise ValueError("diag must not contain NaN")
+    return scale
+
+
+def _real(name: str, value: Any) -> float:
+    if isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"{name} must be a real number, not of type {_type(value)}")
+    try:
+        number = float(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a real number, not of type {_type(value)}") from None
+    if number != number:
+        raise ValueError(f"{name} must not be NaN")
+    return number
+
+
+def _evaluation_limit(maxfev: Any, n: int, has_jacobian: bool) -> int:
+    try:
+        limit = operator.index(maxfev)
+    except TypeError:
+        raise TypeError(f"maxfev must be an integer, not of type {_type(maxfev)}") from None
+    if limit <= 0:
+        limit = (100 if has_jacobian else 200) * (n + 1)
+    return max(1, min(limit, _MAX_INT - (n + 1)))
+
+
+def _improper(ftol: float, xtol: float, gtol: float, factor: float, scale: _Vector | None) -> str:
+    """Say which of the options MINPACK refuses."""
+    faults = [
+        f"{name} must not be negative, and is {value:g}."
+        for name, value in (("ftol", ftol), ("xtol", xtol), ("gtol", gtol))
+        if value < 0
+    ]
+    if factor <= 0:
+        faults.append(f"factor must be positive, and is {factor:g}.")
+    if scale is not None and (scale <= 0).any():
+        j = int(np.argmax(scale <= 0))
+        faults.append(f"diag must be positive, and diag[{j}] is {scale[j]:g}.")
+    return " ".join(faults)

@@ -1,0 +1,52 @@
+"""Why a fit ended, in words."""
+
+from __future__ import annotations
+
+
+def describe(ier: int, ftol: float, xtol: float, gtol: float, maxfev: int, improper: str) -> str:
+    """Return the message for `ier`; `improper` names the parameters that made it 0."""
+    match ier:
+        case 0:
+            return f"Improper input parameters. {improper}"
+        case 1:
+            return (
+                "The actual and the predicted relative reduction of the sum of squares are both "
+                f"at most ftol = {ftol:g}."
+            )
+        case 2:
+            return (
+                "The relative difference between two successive iterates is at most "
+                f"xtol = {xtol:g}."
+            )
+        case 3:
+            return (
+                "The actual and the predicted relative reduction of the sum of squares are both "
+                f"at most ftol = {ftol:g}, and the relative difference between two successive "
+                f"iterates is at most xtol = {xtol:g}."
+            )
+        case 4:
+            return (
+                "The cosine of the angle between the residuals and any column of the Jacobian is "
+                f"at most gtol = {gtol:g} in absolute value."
+            )
+        case 5:
+            return f"The number of calls to func has reached maxfev = {maxfev}."
+        case 6:
+            return (
+                f"ftol = {ftol:g} is too small: no further reduction of the sum of squares is "
+                "possible."
+            )
+        case 7:
+            return (
+                f"xtol = {xtol:g} is too small: no further improvement of the solution is possible."
+            )
+        case 8:
+            return (
+                f"gtol = {gtol:g} is too small: the residuals are orthogonal to the columns of the "
+                "Jacobian to machine precision."
+            )
+        case _:
+            return (
+                "The residuals at x0, or the Jacobian, are not finite: func or Dfun gave a NaN or "
+                "an infinity."
+            )
