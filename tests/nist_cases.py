@@ -1,0 +1,138 @@
+"""The ways NIST's data sets are fitted in the tests, and the digits every way gives."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXAMPLES: Final = Path(__file__).resolve().parent.parent / "examples"
+sys.path.insert(0, str(EXAMPLES))
+
+from nist import TIGHT, Dataset, Fit, Scalar, fit, load, log_relative_error  # noqa: E402
+
+__all__ = [
+    "DATASETS",
+    "RECORD",
+    "Case",
+    "Dataset",
+    "Digits",
+    "Fit",
+    "cases",
+    "digits",
+    "load_record",
+    "log_relative_error",
+    "nudge",
+    "options",
+    "solve",
+]
+
+RECORD: Final = Path(__file__).resolve().parent / "data" / "nist_digits.json"
+
+DATASETS: Final = load()
+
+SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {"default": {}, "tight": TIGHT}
+JACOBIANS: Final = ("difference", "exact")
+
+
+class Case(NamedTuple):
+    """One way to fit one data set; `start` counts from 1 as NIST does."""
+
+    name: str
+    start: int
+    setting: str
+    jacobian: str
+
+    @property
+    def key(self) -> str:
+        """Name of the case in the record and in test ids."""
+        return "/".join(map(str, self))
+
+
+class Digits(NamedTuple):
+    """Digits of agreement with the certified values, each the worst of the data set."""
+
+    parameters: float
+    standard_errors: float
+    rss: float
+
+
+class Recorded(NamedTuple):
+    """Digits of one case: of the fit as it is, and the least of fits with nudged models."""
+
+    plain: Digits
+    least: Digits
+
+
+@dataclass(frozen=True, eq=False)
+class Nudged(Dataset):
+    """A data set whose model values are moved by an ulp or so, up, down or not at all.
+
+    It stands for another machine: libraries of elementary functions differ in the last bit,
+    and a fit that runs until rounding ends it then ends elsewhere. The move is a fixed function
+    of the value and of `seed`, so the model remains a function.
+    """
+
+    seed: int
+
+    def model(self, b: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Return moved model values (m,) at parameters `b` (n,)."""
+        values = super().model(b)
+        bits = np.ascontiguousarray(values.real).view(np.uint64)
+        scrambled = bits * np.uint64(0x9E3779B97F4A7C15 + 2_000_006 * self.seed)
+        move = (scrambled >> np.uint64(33)).astype(np.int64) % 3 - 1
+        with np.errstate(invalid="ignore"):
+            moved: NDArray[Scalar] = values * (1.0 + move * np.finfo(np.float64).eps)
+        return moved
+
+
+def nudge(dataset: Dataset, seed: int) -> Nudged:
+    """Make the nudged twin of `dataset`."""
+    contents = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
+    return Nudged(**contents, seed=seed)
+
+
+def cases() -> Iterator[Case]:
+    """Yield every way to fit every data set."""
+    for name in DATASETS:
+        for start in (1, 2):
+            for setting in SETTINGS:
+                for jacobian in JACOBIANS:
+                    yield Case(name, start, setting, jacobian)
+
+
+def options(case: Case, dataset: Dataset) -> dict[str, Any]:
+    """Return the arguments of `leastsq` beyond function and start."""
+    exact = {"Dfun": dataset.jacobian} if case.jacobian == "exact" else {}
+    return {**SETTINGS[case.setting], **exact}
+
+
+def solve(case: Case, dataset: Dataset) -> Fit:
+    """Fit `dataset` in the way of `case`."""
+    return fit(dataset, dataset.starts[case.start - 1], **options(case, dataset))
+
+
+def digits(result: Fit, dataset: Dataset) -> Digits:
+    """Compare a fit with the certified values."""
+    return Digits(
+        float(log_relative_error(result.parameters, dataset.certified).min()),
+        float(log_relative_error(result.standard_errors, dataset.standard_errors).min()),
+        float(log_relative_error(result.rss, dataset.rss)),
+    )
+
+
+@cache
+def load_record() -> Mapping[str, Recorded]:
+    """Read the recorded digits, by key of the case."""
+    entries = json.loads(RECORD.read_text(encoding="utf-8"))["digits"]
+    return {
+        key: Recorded(Digits(*entry["plain"]), Digits(*entry["least"]))
+        for key, entry in entries.items()
+    }

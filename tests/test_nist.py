@@ -1,0 +1,255 @@
+"""NIST's 27 certified problems: every digit the fits have, and every fit that must fail.
+
+With exact Jacobians the digits end where the sum of squares no longer tells parameters apart:
+the sum is known to a relative eta = eps * max(1, |y| / |r|), since residuals r are differences of
+numbers as large as y, and a move of sqrt(eta (m - n)) standard errors changes it by no more than
+that. What lies below, MINPACK cannot see, for it judges a step by the sum of squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from nist_cases import (
+    DATASETS,
+    Case,
+    Dataset,
+    Digits,
+    Fit,
+    cases,
+    digits,
+    load_record,
+    log_relative_error,
+    options,
+    solve,
+)
+
+import pyminpack
+
+SLACK: Final = 0.5
+"""Digits a figure may fall below the record: machines differ in the last bit of exp and sin."""
+
+SOLVED: Final = 3.0
+"""A fit whose worst parameter has fewer digits has not found NIST's minimum."""
+
+FLAT: Final = (
+    "the steps take b2 to where exp(-b2 x) is 0 at every x: b1 becomes the mean of y, b2 no "
+    "longer matters, and the fit rightly reports a minimum, though not the least one"
+)
+OVERFLOW: Final = (
+    "every trial step takes b5 so far below 0 that exp(-x b5) overflows or is huge; the bound "
+    "shrinks below xtol before a step is accepted, so the fit ends at the start"
+)
+MAXFEV: Final = "the default limit of function calls ends it on its way along a curved valley"
+
+# Every one of these fails in Argonne's MINPACK too: see test_original_minpack_gives_the_same.
+FAILURES: Final = {
+    "BoxBOD/1/default/difference": FLAT,
+    "BoxBOD/1/default/exact": FLAT,
+    "BoxBOD/1/tight/difference": FLAT,
+    "BoxBOD/1/tight/exact": FLAT,
+    "MGH17/1/default/difference": OVERFLOW,
+    "MGH17/1/default/exact": OVERFLOW,
+    "Bennett5/1/default/difference": MAXFEV,
+    "Bennett5/1/default/exact": MAXFEV,
+    "MGH09/1/default/difference": MAXFEV,
+    "MGH10/1/default/difference": MAXFEV,
+}
+
+# It takes 488 of the 500 calls it may: rounding decides whether it arrives.
+ON_THE_EDGE: Final = {"MGH09/1/default/exact"}
+
+# Digits of parameters, standard errors and rss from start 2, tight tolerances, exact Jacobian.
+FLOORS: Final = {
+    "Bennett5": (9, 9, 10),
+    "BoxBOD": (7, 7, 10),
+    "Chwirut1": (8, 8, 10),
+    "Chwirut2": (6, 7, 10),  # b1 is known to a quarter of itself
+    "DanWood": (8, 8, 10),
+    "ENSO": (6, 7, 10),  # b8 is smaller than half its standard error
+    "Eckerle4": (8, 8, 10),
+    "Gauss1": (8, 8, 10),
+    "Gauss2": (7, 7, 10),
+    "Gauss3": (8, 8, 10),
+    "Hahn1": (6, 7, 10),  # |y| / |r| is 190, and b4 is known to a fifth of itself
+    "Kirby2": (7, 7, 10),
+    "Lanczos1": (10, 2, 2),  # rss 1.4e-25: the residuals themselves are rounding of y
+    "Lanczos2": (8, 8, 9),
+    "Lanczos3": (6, 6, 10),  # |y| / |r| is 34,000, and the columns of J are nearly dependent
+    "MGH09": (6, 6, 10),  # b2 is smaller than its standard error
+    "MGH10": (8, 8, 10),
+    "MGH17": (6, 5, 10),  # |y| / |r| is 500, and b2 and b3 nearly cancel
+    "Misra1a": (9, 9, 10),
+    "Misra1b": (9, 9, 10),
+    "Misra1c": (9, 9, 10),
+    "Misra1d": (8, 8, 10),
+    "Nelson": (6, 6, 10),  # b2 is smaller than its standard error
+    "Rat42": (7, 7, 10),
+    "Rat43": (7, 7, 10),
+    "Roszman1": (6, 7, 10),  # b2 is known to half of itself
+    "Thurber": (7, 6, 10),  # a condition of 500 takes more from the errors than from b
+}
+
+CASES: Final = tuple(cases())
+
+each_set = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS.keys())
+each_case = pytest.mark.parametrize("case", CASES, ids=[case.key for case in CASES])
+
+
+@cache
+def solved(case: Case) -> Fit:
+    """Fit once, however many tests look at it."""
+    return solve(case, DATASETS[case.name])
+
+
+def measured(case: Case) -> Digits:
+    """Digits of the fit of `case`."""
+    return digits(solved(case), DATASETS[case.name])
+
+
+def test_the_collection_is_complete() -> None:
+    assert len(DATASETS) == 27
+    assert FLOORS.keys() == DATASETS.keys()
+    levels = [dataset.level for dataset in DATASETS.values()]
+    assert {level: levels.count(level) for level in levels} == {
+        "lower": 8,
+        "average": 11,
+        "higher": 8,
+    }
+
+
+@each_set
+def test_certified_parameters_give_the_certified_rss(dataset: Dataset) -> None:
+    if dataset.name == "Lanczos1":
+        pytest.skip("11 digits of the parameters do not fix a sum of squares of 1e-25")
+    residual = dataset.residual(dataset.certified)
+    assert log_relative_error(residual @ residual, dataset.rss) > 9.9
+
+
+@each_set
+def test_jacobian_agrees_with_differences(dataset: Dataset) -> None:
+    b = dataset.starts[1]
+    exact = dataset.jacobian(b)
+    assert exact.shape == (dataset.y.size, b.size)
+    for j, step in enumerate(1e-5 * np.abs(b)):
+        move = np.zeros_like(b)
+        move[j] = step
+        central = (dataset.model(b + move) - dataset.model(b - move)) / (2 * step)
+        # Truncation of order 1e-10 and cancellation of order eps / 1e-5, both amplified.
+        np.testing.assert_allclose(exact[:, j], central, rtol=2e-4, atol=1e-6 * abs(central).max())
+
+
+def misra1a(x: Any, b1: float, b2: float) -> tuple[Any, ...]:
+    """Derivatives of b1*(1-exp(-b2*x))."""
+    return -np.expm1(-b2 * x), b1 * x * np.exp(-b2 * x)
+
+
+def roszman1(x: Any, b1: float, b2: float, b3: float, b4: float) -> tuple[Any, ...]:
+    """Derivatives of b1-b2*x-arctan(b3/(x-b4))/pi."""
+    r = x - b4
+    share = 1.0 / (np.pi * (r**2 + b3**2))
+    return np.ones_like(x), -x, -r * share, -b3 * share
+
+
+DERIVATIVES: Final[dict[str, Callable[..., tuple[Any, ...]]]] = {
+    "Misra1a": misra1a,
+    "Roszman1": roszman1,
+}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_jacobian_is_exact_to_rounding(name: str) -> None:
+    dataset = DATASETS[name]
+    b = dataset.certified
+    expected = np.column_stack(DERIVATIVES[name](dataset.x, *b))
+    np.testing.assert_allclose(dataset.jacobian(b), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "formula", ["b1*x+__import__('os').getpid()", "b1*x.size", "b1*tan(b2*x)", "b9*x"]
+)
+def test_a_formula_may_use_nothing_but_the_model_language(formula: str) -> None:
+    dataset = replace(DATASETS["Misra1a"], formula=formula)
+    with pytest.raises(ValueError, match="unknown names in the formula"):
+        dataset.model(dataset.certified)
+
+
+@pytest.mark.parametrize(
+    ("value", "certified", "expected"),
+    [
+        (1.0, 1.0, 11.0),
+        (1.0 + 1e-14, 1.0, 11.0),
+        (1.001e-5, 1e-5, 3.0),
+        (-2.02, -2.0, 2.0),
+        (30.0, 1.0, 0.0),
+        (1e-4, 0.0, 4.0),
+        (np.nan, 1.0, 0.0),
+        (np.inf, 1.0, 0.0),
+    ],
+)
+def test_log_relative_error(value: float, certified: float, expected: float) -> None:
+    assert log_relative_error(value, certified) == pytest.approx(expected)
+
+
+@each_case
+def test_no_digit_is_lost_against_the_record(case: Case) -> None:
+    least = load_record()[case.key].least
+    found = measured(case)
+    lost = {
+        figure: (now, before)
+        for figure, now, before in zip(Digits._fields, found, least, strict=True)
+        if now < before - SLACK
+    }
+    assert not lost, "digits now and in the record"
+
+
+@each_set
+def test_tight_fits_from_the_near_start_reach_the_floor(dataset: Dataset) -> None:
+    found = measured(Case(dataset.name, 2, "tight", "exact"))
+    floor = FLOORS[dataset.name]
+    assert all(now >= least for now, least in zip(found, floor, strict=True)), (found, floor)
+
+
+def test_the_fits_that_fail_are_the_listed_ones() -> None:
+    failing = {case.key for case in CASES if measured(case).parameters < SOLVED}
+    assert failing - ON_THE_EDGE == FAILURES.keys()
+
+
+@pytest.mark.parametrize("key", FAILURES)
+def test_a_failure_has_the_stated_reason(key: str) -> None:
+    name, start, setting, jacobian = key.split("/")
+    case = Case(name, int(start), setting, jacobian)
+    dataset, result = DATASETS[name], solved(case)
+    if FAILURES[key] is MAXFEV:
+        assert result.ier == 5
+    elif FAILURES[key] is FLAT:
+        assert result.ier in {1, 2, 3}
+        assert result.parameters[0] == pytest.approx(dataset.y.mean())
+    else:
+        assert result.ier == 2
+        np.testing.assert_array_equal(result.parameters, dataset.starts[0])
+
+
+@each_case
+def test_original_minpack_gives_the_same(case: Case) -> None:
+    scipy = pytest.importorskip("scipy")
+    if tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 15):
+        pytest.skip("SciPy has no Fortran MINPACK since 1.15")
+    optimize = pytest.importorskip("scipy.optimize")
+
+    dataset = DATASETS[case.name]
+    arguments = (dataset.residual, dataset.starts[case.start - 1])
+    extras = {"full_output": True, **options(case, dataset)}
+    x, _, infodict, _, ier = pyminpack.leastsq(*arguments, **extras)
+    original_x, _, original, _, original_ier = optimize.leastsq(*arguments, **extras)
+
+    assert ier == original_ier
+    assert infodict.keys() == original.keys()
+    np.testing.assert_array_equal(x, original_x)
+    for key in infodict:
+        np.testing.assert_array_equal(infodict[key], original[key], err_msg=key)
