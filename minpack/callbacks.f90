@@ -1,5 +1,5 @@
 module callbacks
-!! The two forms of the user's function, FCN in the user guide.
+!! The two forms of the user's function, FCN in the user guide (section 2.6).
 !!
 !! Every argument goes by reference and nothing is copied on the way: `m` arrives in FCN at the
 !! very address that the caller gave to the solver. Callers rely on it to find their own data.

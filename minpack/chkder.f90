@@ -10,7 +10,7 @@ contains
 
 pure subroutine chkder_(m, n, x, fvec, fjac, ldfjac, xp, fvecp, mode, err) bind(c, name="chkder_")
 !! Compare a Jacobian with the change of the functions between two neighbouring points
-!! (user guide, section 2.6). Call it with mode 1 for the neighbour, evaluate the functions at both
+!! (user guide, section 1.3). Call it with mode 1 for the neighbour, evaluate the functions at both
 !! points and the Jacobian at the first, and call it with mode 2 for the verdict.
 
     ! Inputs

@@ -8,7 +8,7 @@ public :: covar_
 contains
 
 pure subroutine covar_(n, r, ldr, ipvt, tol, wa) bind(c, name="covar_")
-!! The inverse of A'*A from the factors A*P = Q*R: P*inv(R'*R)*P'.
+!! The inverse of A'*A from the factors A*P = Q*R: P*inv(R'*R)*P' (user guide, section 2.8).
 !!
 !! If R is nearly singular, the inverse is that of the largest leading triangle of R whose diagonal
 !! elements exceed tol*|r(1, 1)|, and the rows and columns of the remaining variables are zero.

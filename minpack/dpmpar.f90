@@ -20,7 +20,7 @@ public :: dpmpar_
 contains
 
 pure real(dp) function dpmpar_(i) bind(c, name="dpmpar_")
-!! The machine constant number `i` (user guide, section 4.2).
+!! The machine constant number `i` (user guide, section 1.7).
 
     ! Inputs
     integer(ip), intent(in) :: i

@@ -8,7 +8,7 @@ public :: enorm_
 contains
 
 pure real(dp) function enorm_(n, x) bind(c, name="enorm_")
-!! The Euclidean norm of `x` (More 1978, section 8; user guide, section 4.3).
+!! The Euclidean norm of `x` (user guide, section 1.8).
 !!
 !! The squares are gathered in three sums. Components whose squares neither overflow nor underflow
 !! go into one sum as they are; the larger and the smaller ones go into sums of their own, each

@@ -3,6 +3,7 @@ module fdjac2
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use callbacks, only: residual_callback
 use dpmpar, only: epsmch
+use extrema, only: larger
 implicit none (type, external)
 private
 public :: fdjac2_
@@ -48,7 +49,7 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
     real(dp) :: xj
     integer(ip) :: j
 
-    eps = sqrt(max(epsfcn, epsmch))
+    eps = sqrt(larger(epsfcn, epsmch))
     do j = 1, n
         xj = x(j)
         h = eps * abs(xj)

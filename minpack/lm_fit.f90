@@ -19,7 +19,7 @@ type, bind(c) :: lm_state
     integer(ip) :: request
         !! what the iteration waits for
     integer(ip) :: info
-        !! why it finished, as in the user guide; 0 before, and for improper input
+        !! why it finished, numbered as in `lmder_`; 0 before, and for improper input
     integer(ip) :: nfev
         !! evaluations of the residuals asked for so far, those for differences included
     integer(ip) :: njev

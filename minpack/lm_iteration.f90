@@ -19,6 +19,7 @@ module lm_iteration
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: epsmch
 use enorm, only: enorm_
+use extrema, only: larger, smaller
 use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
 use lm_model, only: reflect_residual, scaled_gradient_norm, predict_reduction
 use lmpar, only: lmpar_
@@ -165,7 +166,7 @@ pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, 
         state%info = 4
         return
     end if
-    if (state%mode /= 2) diag = max(diag, acnorm)
+    if (state%mode /= 2) diag = larger(diag, acnorm)
 end subroutine digest_jacobian
 
 pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
@@ -207,7 +208,7 @@ pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial,
     work = diag * step
     state%pnorm = enorm_(n, work)
     ! The first bound was a guess from x alone.
-    if (state%iter == 1) state%delta = min(state%delta, state%pnorm)
+    if (state%iter == 1) state%delta = smaller(state%delta, state%pnorm)
     call lm_ask(state, want_trial)
 end subroutine propose
 
@@ -267,7 +268,8 @@ pure subroutine judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, tria
 
     call move_bound(state, fnorm1, actred, dirder, ratio)
 
-    accepted = ratio >= acceptable
+    ! A NaN, which overflow can make of the prediction, passes for an accepted step.
+    accepted = .not. ratio < acceptable
     if (accepted) then
         x = trial
         trial = diag * x
@@ -301,25 +303,28 @@ pure subroutine move_bound(state, fnorm1, actred, dirder, ratio)
     real(dp), parameter :: tenth = 0.1_dp
     real(dp) :: shrink
 
-    if (ratio <= 0.25_dp) then
-        ! Where the sum of squares grew: the minimum of the parabola through the values at both ends
-        ! and the derivative at x.
-        if (actred >= 0) then
-            shrink = 0.5_dp
-        else
-            shrink = 0.5_dp * dirder / (dirder + 0.5_dp * actred)
+    if (ratio > 0.25_dp) then
+        if (state%par == 0 .or. ratio >= 0.75_dp) then
+            state%delta = state%pnorm / 0.5_dp
+            state%par = 0.5_dp * state%par
         end if
-        if (tenth * fnorm1 >= state%fnorm .or. shrink < tenth) shrink = tenth
-        state%delta = shrink * min(state%delta, state%pnorm / tenth)
-        state%par = state%par / shrink
-    else if (state%par == 0 .or. ratio >= 0.75_dp) then
-        state%delta = state%pnorm / 0.5_dp
-        state%par = 0.5_dp * state%par
+        return
     end if
+
+    ! Where the sum of squares grew: the minimum of the parabola through the values at both ends and
+    ! the derivative at x.
+    if (actred >= 0) then
+        shrink = 0.5_dp
+    else
+        shrink = 0.5_dp * dirder / (dirder + 0.5_dp * actred)
+    end if
+    if (tenth * fnorm1 >= state%fnorm .or. shrink < tenth) shrink = tenth
+    state%delta = shrink * smaller(state%delta, state%pnorm / tenth)
+    state%par = state%par / shrink
 end subroutine move_bound
 
 pure subroutine test_convergence(state, actred, prered, ratio)
-!! Set `info` when the tolerances are met (More 1978, section 7; user guide, section 2.3), when the
+!! Set `info` when the tolerances are met (user guide, section 2.3), when the
 !! evaluations are used up, or when rounding leaves no room for progress. Later tests take
 !! precedence.
 

@@ -2,6 +2,7 @@ module lm_model
 !! The linear model of the residuals around a point, read off the factors of the Jacobian.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use enorm, only: enorm_
+use extrema, only: larger
 implicit none (type, external)
 private
 public :: reflect_residual, scaled_gradient_norm, predict_reduction
@@ -83,7 +84,7 @@ pure real(dp) function scaled_gradient_norm(n, r, ldr, ipvt, qtf, acnorm, fnorm)
         do i = 1, j
             total = total + r(i, j) * (qtf(i) / fnorm)
         end do
-        scaled_gradient_norm = max(scaled_gradient_norm, abs(total / acnorm(ipvt(j))))
+        scaled_gradient_norm = larger(scaled_gradient_norm, abs(total / acnorm(ipvt(j))))
     end do
 end function scaled_gradient_norm
 

@@ -13,7 +13,7 @@ contains
 subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, factor, &
                   nprint, info, nfev, njev, ipvt, qtf, wa1, wa2, wa3, wa4) bind(c, name="lmder_")
 !! Minimise the sum of squares of m functions of n variables, with a Jacobian from the user
-!! (user guide, section 2.3 and chapter 3; More 1978).
+!! (user guide, sections 1.6 and 2.2; More 1978).
 
     ! Inputs
     procedure(jacobian_callback) :: fcn
@@ -109,7 +109,7 @@ end subroutine lmder_
 
 subroutine lmder1_(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, lwa) &
     bind(c, name="lmder1_")
-!! `lmder_` with the settings that suit most problems (user guide, section 2.3): one tolerance,
+!! `lmder_` with the settings that suit most problems (user guide, section 1.6): one tolerance,
 !! scaling by column norms, 100*(n + 1) evaluations.
 
     ! Inputs

@@ -15,7 +15,7 @@ subroutine lmdif_(fcn, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, diag, mo
                   nprint, info, nfev, fjac, ldfjac, ipvt, qtf, wa1, wa2, wa3, wa4) &
     bind(c, name="lmdif_")
 !! Minimise the sum of squares of m functions of n variables, with a Jacobian by forward
-!! differences (user guide, section 2.3 and chapter 3; More 1978).
+!! differences (user guide, sections 1.6 and 2.2; More 1978).
 
     ! Inputs
     procedure(residual_callback) :: fcn
@@ -108,7 +108,7 @@ subroutine lmdif_(fcn, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, diag, mo
 end subroutine lmdif_
 
 subroutine lmdif1_(fcn, m, n, x, fvec, tol, info, iwa, wa, lwa) bind(c, name="lmdif1_")
-!! `lmdif_` with the settings that suit most problems (user guide, section 2.3): one tolerance,
+!! `lmdif_` with the settings that suit most problems (user guide, section 1.6): one tolerance,
 !! scaling by column norms, 200*(n + 1) evaluations, residuals exact to the machine precision.
 
     ! Inputs

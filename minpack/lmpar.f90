@@ -3,6 +3,7 @@ module lmpar
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: dwarf
 use enorm, only: enorm_
+use extrema, only: larger, smaller
 use qrsolv, only: qrsolv_
 implicit none (type, external)
 private
@@ -14,7 +15,7 @@ pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa
     bind(c, name="lmpar_")
 !! Find par >= 0 such that the solution x of A*x = b, sqrt(par)*D*x = 0 in the sense of least
 !! squares has ||D*x|| within a tenth of delta, or par = 0 and ||D*x|| <= 1.1*delta
-!! (More 1978, section 5, algorithm 5.5; user guide, section 2.5).
+!! (More 1978, section 5, algorithm 5.5; user guide, section 1.8).
 !!
 !! With phi(par) = ||D*x(par)|| - delta, convex and falling, the iteration is Newton's for the
 !! zero of 1/||D*x|| - 1/delta, kept between a lower and an upper bound. Two steps are usual; ten
@@ -84,14 +85,14 @@ pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa
     call scaled_gradient(n, r, ldr, ipvt, diag, qtb, wa1)
     gnorm = enorm_(n, wa1)
     upper = gnorm / delta
-    if (upper == 0) upper = dwarf / min(delta, tenth)
+    if (upper == 0) upper = dwarf / smaller(delta, tenth)
 
-    par = max(par, lower)
-    par = min(par, upper)
+    par = larger(par, lower)
+    par = smaller(par, upper)
     if (par == 0) par = gnorm / dxnorm
 
     do step = 1, max_steps
-        if (par == 0) par = max(dwarf, thousandth * upper)
+        if (par == 0) par = larger(dwarf, thousandth * upper)
         root = sqrt(par)
         wa1 = root * diag
         call qrsolv_(n, r, ldr, ipvt, wa1, qtb, x, sdiag, wa2)
@@ -107,9 +108,9 @@ pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa
 
         call scaled_direction(n, ipvt, diag, wa2, dxnorm, wa1)
         call solve_lower(n, r, ldr, sdiag, wa1)
-        if (phi > 0) lower = max(lower, par)
-        if (phi < 0) upper = min(upper, par)
-        par = max(lower, par + newton_correction(n, phi, delta, wa1))
+        if (phi > 0) lower = larger(lower, par)
+        if (phi < 0) upper = smaller(upper, par)
+        par = larger(lower, par + newton_correction(n, phi, delta, wa1))
     end do
 end subroutine lmpar_
 

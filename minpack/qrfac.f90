@@ -3,6 +3,7 @@ module qrfac
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: epsmch
 use enorm, only: enorm_
+use extrema, only: larger
 implicit none (type, external)
 private
 public :: qrfac_
@@ -11,7 +12,7 @@ contains
 
 pure subroutine qrfac_(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind(c, name="qrfac_")
 !! Householder QR factorisation A*P = Q*R of an m by n matrix, with optional column pivoting
-!! (More 1978, section 2; user guide, section 2.5).
+!! (More 1978, section 3; user guide, section 1.8).
 !!
 !! Pivoting brings the column of largest remaining norm forward at each step, which makes the
 !! diagonal of R nonincreasing in magnitude. Reflection j is I - u*u'/u(j), with u zero above j and
@@ -151,7 +152,7 @@ pure subroutine downdate_norm(n, column, norm, reference)
 !!
 !! norm*sqrt(1 - (component/norm)**2) costs one root instead of a pass over the column, but loses
 !! digits each time. Once 0.05*(norm/reference)**2 has fallen to the machine precision the norm is
-!! computed afresh (More 1978, section 2).
+!! computed afresh.
 
     ! Inputs
     integer(ip), intent(in) :: n
@@ -168,8 +169,8 @@ pure subroutine downdate_norm(n, column, norm, reference)
     ! Locals
     real(dp), parameter :: safety = 0.05_dp
 
-    norm = norm * sqrt(max(0.0_dp, 1 - (column(1) / norm)**2))
-    if (safety * (norm / reference)**2 <= epsmch) then
+    norm = norm * sqrt(larger(0.0_dp, 1 - (column(1) / norm)**2))
+    if (.not. safety * (norm / reference)**2 > epsmch) then
         norm = enorm_(n, column(2))
         reference = norm
     end if

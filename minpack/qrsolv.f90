@@ -9,7 +9,7 @@ contains
 
 pure subroutine qrsolv_(n, r, ldr, ipvt, diag, qtb, x, sdiag, wa) bind(c, name="qrsolv_")
 !! Solve A*x = b, D*x = 0 in the sense of least squares, given A*P = Q*R and the first n components
-!! of Q'*b (More 1978, section 3; user guide, section 2.5).
+!! of Q'*b (More 1978, section 3; user guide, section 1.8).
 !!
 !! Plane rotations fold the diagonal matrix P'*D*P into R, one row at a time, and leave an upper
 !! triangular S with P'*(A'*A + D*D)*P = S'*S. Where S is singular the corresponding components of
@@ -97,14 +97,14 @@ pure subroutine eliminate_row(n, s, lds, j, row, qtb)
     do k = j, n
         if (row(k) == 0) cycle
         ! The larger of the two elements divides, so that no square overflows.
-        if (abs(s(k, k)) < abs(row(k))) then
-            ratio = s(k, k) / row(k)
-            sine = 0.5_dp / sqrt(0.25_dp + 0.25_dp * ratio**2)
-            cosine = sine * ratio
-        else
+        if (abs(s(k, k)) >= abs(row(k))) then
             ratio = row(k) / s(k, k)
             cosine = 0.5_dp / sqrt(0.25_dp + 0.25_dp * ratio**2)
             sine = cosine * ratio
+        else
+            ratio = s(k, k) / row(k)
+            sine = 0.5_dp / sqrt(0.25_dp + 0.25_dp * ratio**2)
+            cosine = sine * ratio
         end if
 
         s(k, k) = cosine * s(k, k) + sine * row(k)

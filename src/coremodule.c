@@ -218,11 +218,10 @@ copy_start(PyObject *start)
     npy_intp shape[1];
 
     if (!is_double_vector(start) ||
-        PyArray_DIM((PyArrayObject *)start, 0) < 1 ||
         PyArray_DIM((PyArrayObject *)start, 0) > INT_MAX) {
         PyErr_SetString(PyExc_ValueError,
-                        "x0 must be a float64 vector of at least one element "
-                        "and at most 2**31 - 1");
+                        "x0 must be a float64 vector of at most 2**31 - 1 "
+                        "elements");
         return NULL;
     }
     shape[0] = PyArray_DIM((PyArrayObject *)start, 0);

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._messages import describe
 
-_Vector = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    _Vector = NDArray[np.float64]
 
 # MINPACK counts evaluations in a C int, and may overshoot its limit by up to N + 1.
 _MAX_INT = 2**31 - 1
@@ -97,14 +100,15 @@ def leastsq(
     ier : int
         1, 2, 3 or 4: a solution was found by `ftol`, `xtol`, both, or `gtol`. 5: `maxfev` was
         reached. 6, 7, 8: `ftol`, `xtol` or `gtol` is too small. 9: a NaN or an infinity in the
-        residuals at `x0` or in a Jacobian. 0, only with `full_output`: improper input.
+        residuals at `x0` or in a Jacobian. 0, only with `full_output`: improper input, and the
+        arrays of `infodict` are zero.
 
     Raises
     ------
     TypeError
-        If an argument is of the wrong type, `x0` is empty, N exceeds M, `func` or `Dfun` returns
-        something else than real numbers, the Jacobian has the wrong shape, or, without
-        `full_output`, a tolerance, `factor` or `diag` has an improper value.
+        If an argument is of the wrong type, N exceeds M, `func` or `Dfun` returns something else
+        than real numbers, the Jacobian has the wrong shape, or, without `full_output`, `x0` is
+        empty or a tolerance, `factor` or `diag` has an improper value.
     ValueError
         If an option is NaN, `diag` has the wrong shape, or `func` returns a two-dimensional array
         or changes the number of residuals.
@@ -140,7 +144,9 @@ def leastsq(
     if Dfun is not None:
         _check_callable("Dfun", Dfun)
     full_output, col_deriv = bool(full_output), bool(col_deriv)
-    start = _start(x0)
+    start = _real_array("x0", x0).ravel()
+    if start.size == 0 and not full_output:
+        raise TypeError("x0 is empty; it must hold at least one number")
     if not isinstance(args, tuple):
         args = (args,)
     ftol, xtol, gtol = _real("ftol", ftol), _real("xtol", xtol), _real("gtol", gtol)
@@ -155,7 +161,7 @@ def leastsq(
     )
 
     if full_output or not 1 <= ier <= 4:
-        improper = _improper(ftol, xtol, gtol, factor, scale) if ier == 0 else ""
+        improper = _improper(start.size, ftol, xtol, gtol, factor, scale) if ier == 0 else ""
         message = describe(ier, ftol, xtol, gtol, limit, improper)
     if not full_output:
         if ier == 0:
@@ -187,13 +193,6 @@ def _real_array(name: str, value: ArrayLike) -> _Vector:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
     return np.asarray(array, dtype=np.float64)
-
-
-def _start(x0: ArrayLike) -> _Vector:
-    start = _real_array("x0", x0).ravel()
-    if start.size == 0:
-        raise TypeError("x0 is empty; it must hold at least one number")
-    return start
 
 
 def _scale(diag: ArrayLike, n: int) -> _Vector:
@@ -229,9 +228,12 @@ def _evaluation_limit(maxfev: Any, n: int, has_jacobian: bool) -> int:
     return max(1, min(limit, _MAX_INT - (n + 1)))
 
 
-def _improper(ftol: float, xtol: float, gtol: float, factor: float, scale: _Vector | None) -> str:
-    """Say which of the options MINPACK refuses."""
-    faults = [
+def _improper(
+    n: int, ftol: float, xtol: float, gtol: float, factor: float, scale: _Vector | None
+) -> str:
+    """Say which of the arguments MINPACK refuses."""
+    faults = ["x0 is empty."] if n == 0 else []
+    faults += [
         f"{name} must not be negative, and is {value:g}."
         for name, value in (("ftol", ftol), ("xtol", xtol), ("gtol", gtol))
         if value < 0

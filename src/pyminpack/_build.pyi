@@ -1,0 +1,2 @@
+version: str
+config: dict[str, str]
