@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# The environment .venv and the two builds in it. Each finished piece of work leaves a stamp that says
+# what it was made from, so that the next run has nothing to do. Sourced by ./dev.
+
+readonly stamps=.venv/stamps
+
+# hash_of PATH...: of the names and contents of files and of everything below folders.
+hash_of() {
+    .venv/bin/python - "$@" <<'EOF_PYTHON'
+import hashlib
+import pathlib
+import sys
+
+digest = hashlib.sha256()
+for top in map(pathlib.Path, sys.argv[1:]):
+    for path in sorted([top, *top.rglob("*")]):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+print(digest.hexdigest())
+EOF_PYTHON
+}
+
+stamp_is() { [ -f "$stamps/$1" ] && [ "$(cat "$stamps/$1")" = "$2" ]; }
+
+identity() { "$1" -c 'import sys; print(sys.base_prefix, sys.version)' 2>/dev/null; }
+
+# Whether .venv can be used as it is: new enough, with pip, in the folder it was made in (its scripts
+# name that folder), and of the Python asked for.
+venv_is_sound() {
+    .venv/bin/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || return 1
+    [ ! -f "$stamps/folder" ] || stamp_is folder "$PWD" || return 1
+    [ -z "${PYTHON:-}" ] || [ "$(identity .venv/bin/python)" = "$(identity "$PYTHON")" ]
+}
+
+make_venv() {
+    if [ "$python" != .venv/bin/python ]; then
+        rm -rf .venv
+        step "making .venv with $python" "$python" -m venv .venv
+    fi
+    mkdir -p "$stamps"
+    echo "$PWD" >"$stamps/folder"
+}
+
+pip() { PIP_ROOT_USER_ACTION=ignore .venv/bin/python -m pip "$@" -q --disable-pip-version-check; }
+
+dependency_groups() {
+    .venv/bin/python -c 'import tomllib
+print(tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"])'
+}
+
+# install_groups GROUP...: dependency groups of pyproject.toml.
+install_groups() {
+    local wanted group
+    local -a options=()
+    wanted=$(dependency_groups)
+    for group; do
+        stamp_is "group-$group" "$wanted" && continue
+        options+=(--group "$group")
+        # Another meson or NumPy does not continue what the last one configured.
+        if [ "$group" = build ]; then rm -rf build/vendored build/system build/native; fi
+    done
+    ((${#options[@]})) || return 0
+    step "installing the Python packages for: $*" install_with_new_pip "${options[@]}"
+    for group; do
+        echo "$wanted" >"$stamps/group-$group"
+    done
+}
+
+# pip knows groups since 25.1.
+install_with_new_pip() { pip install 'pip>=25.1' && pip install "$@"; }
+
+# set_up NEEDS GROUPS: everything up to and including the packages in .venv.
+set_up() {
+    local needs=$1 groups=$2
+    python=.venv/bin/python
+    venv_is_sound || python=$(find_python)
+    # shellcheck disable=SC2086  # lists of words
+    {
+        require venv $needs
+        make_venv
+        install_groups $groups
+    }
+    # meson-python looks for meson and ninja there.
+    PATH=$PWD/.venv/bin:$PATH
+}
+
+# build VARIANT TARGET PIP_OPTION...: compiles the package with minpack/ (vendored) or with an
+# installed MINPACK (system), and installs it into TARGET, which is .venv or a folder.
+build() {
+    local variant=$1 target=$2 hash
+    shift 2
+    hash=$(hash_of meson.build meson.options pyproject.toml minpack src)
+    if stamp_is "$variant" "$hash" && [ -d "$target" ]; then return; fi
+    rm -f "$stamps/$variant"
+    # pip adds to a folder, and would leave the metadata of another version there.
+    if [ "$target" != .venv ]; then rm -rf "$target"; fi
+    step "building the package, MINPACK is $variant" \
+        pip install . --no-build-isolation --no-deps --force-reinstall "$@" \
+        "-Cbuild-dir=build/$variant" -Csetup-args=-Dwerror=true "-Csetup-args=-Dminpack=$variant"
+    echo "$hash" >"$stamps/$variant"
+}
+
+build_vendored() { build vendored .venv; }
+
+# The tests find it by PYMINPACK_SYSTEM_SITE.
+build_system() {
+    local site=build/system-site
+    build system "$site" --target "$site"
+    export PYMINPACK_SYSTEM_SITE=$PWD/$site
+}
