@@ -1,0 +1,74 @@
+"""Fixtures that build or find the libraries the tests compare."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import argonne
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tool_path() -> str:
+    """Return the search path with this Python's own tools first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a build tool, or skip the test."""
+    path = shutil.which(name, path=tool_path())
+    if path is None:
+        pytest.skip(f"{name} is not installed; ./dev test installs it")
+    return path
+
+
+def _run(*command: str) -> None:
+    """Run a build command; fail with its output."""
+    environment = {**os.environ, "PATH": tool_path()}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def native_build() -> Path:
+    """Build minpack/ as a shared library, and the programs of tests/native; return the folder."""
+    meson = find_tool("meson")
+    find_tool("ninja")
+    find_tool("gfortran")
+    build = ROOT / "build" / "native"
+    if not (build / "build.ninja").exists():
+        _run(meson, "setup", str(build), str(ROOT), "-Dnative-tests=true", "-Dwerror=true")
+    _run(meson, "compile", "-C", str(build), "native-tests")
+    return build / "tests" / "native"
+
+
+@pytest.fixture(scope="session")
+def own_library(native_build: Path) -> argonne.Library:
+    """Our minpack/, with the same wrappers as Argonne's."""
+    suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
+    return argonne.Library(str(native_build / f"libminpack_own.{suffix}"))
+
+
+@pytest.fixture(scope="session")
+def system_pyminpack() -> ModuleType:
+    """The same package with the shim built on an installed MINPACK-1 (-Dminpack=system)."""
+    site = os.environ.get("PYMINPACK_SYSTEM_SITE")
+    if not site:
+        pytest.skip("PYMINPACK_SYSTEM_SITE is not set; ./dev test builds that variant and sets it")
+    folder = Path(site) / "pyminpack"
+    spec = importlib.util.spec_from_file_location(
+        "pyminpack_system", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pyminpack_system"] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,58 @@
+"""The problem that the contract's tests fit, and things a user's function may return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bits import packed
+
+from pyminpack import leastsq
+
+START = [-1.2, 1.0]
+
+
+def rosenbrock(x: Any) -> Any:
+    return np.array([10.0 * (x[1] - x[0] ** 2), 1.0 - x[0], 0.5])
+
+
+def rosenbrock_jacobian(x: Any) -> Any:
+    return np.array([[-20.0 * x[0], 10.0], [-1.0, 0.0], [0.0, 0.0]])
+
+
+def fit(func: Any, **options: Any) -> dict[str, Any]:
+    return packed(leastsq(func, START, full_output=True, **options))
+
+
+PLAIN = fit(rosenbrock)
+WITH_JACOBIAN = fit(rosenbrock, Dfun=rosenbrock_jacobian)
+
+
+class Subclass(np.ndarray):
+    pass
+
+
+class Sequence:
+    """What has a length and items and is no list."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.items[i]
+
+
+class ArrayLike:
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.values, dtype=dtype)
+
+
+def read_only(r: Any) -> Any:
+    r.flags.writeable = False
+    return r

@@ -1,0 +1,98 @@
+"""`show_config` and the package's small print."""
+
+from __future__ import annotations
+
+import doctest
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyminpack
+from pyminpack import _config, _core, _leastsq
+
+
+def test_show_config_tells_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    items = pyminpack.show_config(mode="dict")
+    assert items["pyminpack"] == pyminpack.__version__
+    assert items["NumPy"] == np.__version__
+    assert items["MINPACK"] in ("vendored", "system")
+    assert "gcc" in items["Fortran compiler"]
+    for flag in ("-O3", "-ffp-contract=off"):
+        assert flag in items["Fortran flags"]
+    assert "fast-math" not in items["Fortran flags"] + items["C flags"]
+    assert pyminpack.show_config() is None
+    printed = capsys.readouterr().out
+    for name, value in items.items():
+        assert any(line.startswith(name) and value in line for line in printed.splitlines())
+
+
+def test_show_config_refuses_another_mode() -> None:
+    with pytest.raises(ValueError, match="mode must be 'stdout' or 'dict', not 'html'"):
+        pyminpack.show_config(mode="html")
+
+
+@pytest.mark.parametrize("module", [_leastsq, _config])
+def test_examples_in_docstrings(module: Any) -> None:
+    assert doctest.testmod(module).attempted > 0
+    assert doctest.testmod(module).failed == 0
+
+
+GOOD = (lambda x: x, None, np.ones(2), (), False, 1e-8, 1e-8, 0.0, 100.0, 100, None, None)
+
+
+@pytest.mark.parametrize(
+    ("position", "bad", "error"),
+    [
+        (2, [1.0, 2.0], ValueError),
+        (2, np.ones((2, 1)), ValueError),
+        (2, np.ones(2, np.float32), ValueError),
+        (2, np.ones(2, ">f8"), ValueError),
+        (3, [], TypeError),
+        (5, "x", TypeError),
+        (8, None, TypeError),
+        (9, 1.5, TypeError),
+        (9, -1, OverflowError),
+        (9, 2**31, OverflowError),
+        (9, 2**70, OverflowError),
+        (10, "x", TypeError),
+        (11, [1.0, 1.0], ValueError),
+        (11, np.ones(3), ValueError),
+        (11, np.ones(2, int), ValueError),
+    ],
+)
+def test_the_shim_survives_arguments_that_leastsq_never_passes(
+    position: int, bad: Any, error: type[Exception]
+) -> None:
+    arguments = list(GOOD)
+    assert _core.solve(*arguments)[7] in (1, 2, 3, 4)
+    arguments[position] = bad
+    with pytest.raises(error):
+        _core.solve(*arguments)
+
+
+def test_the_shim_counts_its_arguments() -> None:
+    with pytest.raises(TypeError, match="12 arguments, not 11"):
+        _core.solve(*GOOD[:-1])
+    with pytest.raises(TypeError, match="2 arguments, not 1"):
+        _core.covariance(np.ones((2, 2)))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("fjac", "ipvt"),
+    [
+        ([[1.0]], np.array([1], np.intc)),
+        (np.ones((2, 1)), np.array([1, 2], np.intc)),
+        (np.ones((0, 3)), np.array([], np.intc)),
+        (np.eye(2), np.array([1, 3], np.intc)),
+        (np.eye(2), np.array([1, 1], np.intc)),
+        (np.eye(2), np.array([0, 1], np.intc)),
+        (np.eye(2), np.array([1], np.intc)),
+        (np.eye(2), np.array([1, 2], np.int64)),
+        (np.eye(2, dtype=np.float32), np.array([1, 2], np.intc)),
+        (np.eye(4)[::2, ::2], np.array([1, 2], np.intc)),
+    ],
+)
+def test_covariance_takes_only_factorisations(fjac: Any, ipvt: Any) -> None:
+    with pytest.raises(ValueError, match="ipvt"):
+        _core.covariance(fjac, ipvt)

@@ -1,0 +1,144 @@
+"""What `func` and `Dfun` may do, row by row: exceptions, nested fits, threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import pytest
+from bits import Counted, assert_same_bits
+from rosenbrock import (
+    PLAIN,
+    START,
+    WITH_JACOBIAN,
+    fit,
+    rosenbrock,
+    rosenbrock_jacobian,
+)
+
+from pyminpack import leastsq
+
+
+class Trouble(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError, KeyboardInterrupt, SystemExit, Trouble])
+@pytest.mark.parametrize("call", range(1, 7))
+def test_the_same_exception_reaches_the_caller(kind: Any, call: int, capfd: Any) -> None:
+    trouble = kind("trouble")
+
+    def raising(function: Any) -> Counted:
+        def func(x: Any) -> Any:
+            if counted.calls == call:
+                raise trouble
+            return function(x)
+
+        counted = Counted(func)
+        return counted
+
+    for options in (
+        {"func": raising(rosenbrock)},
+        {"func": raising(rosenbrock), "Dfun": rosenbrock_jacobian},
+        {"func": rosenbrock, "Dfun": raising(rosenbrock_jacobian)},
+    ):
+        with pytest.raises(kind) as caught:
+            leastsq(x0=START, **options)
+        assert caught.value is trouble
+        assert caught.value.__context__ is None
+        assert_same_bits(fit(rosenbrock), PLAIN)
+    assert capfd.readouterr() == ("", "")
+
+
+class Raising:
+    """An object that raises in whichever method is asked for."""
+
+    def __init__(self, trouble: BaseException) -> None:
+        self.trouble = trouble
+
+    def fail(self, *args: Any, **kwargs: Any) -> Any:
+        raise self.trouble
+
+
+def raising_in(*methods: str) -> type[Raising]:
+    return type("RaisingIn", (Raising,), dict.fromkeys(methods, Raising.fail))
+
+
+@pytest.mark.parametrize(
+    "methods", [("__array__",), ("__len__", "__getitem__"), ("__float__",), ("__index__",)], ids=str
+)
+@pytest.mark.parametrize("call", [1, 3])
+@pytest.mark.parametrize("kind", [ValueError, KeyError, KeyboardInterrupt, Trouble])
+def test_an_exception_while_converting(methods: Any, call: int, kind: Any) -> None:
+    trouble = kind("trouble")
+    bad = raising_in(*methods)(trouble)
+
+    def func(x: Any) -> Any:
+        return bad if counted.calls == call else [x[0]]
+
+    counted = Counted(func)
+    with pytest.raises(kind) as caught:
+        leastsq(counted, 5.0)
+    assert caught.value is trouble
+    assert_same_bits(fit(rosenbrock), PLAIN)
+
+
+def test_an_exception_in_a_number_of_a_list() -> None:
+    trouble = ZeroDivisionError("trouble")
+    bad = raising_in("__float__")(trouble)
+    with pytest.raises(ZeroDivisionError) as caught:
+        leastsq(lambda x: [1.0, bad], 5.0)
+    assert caught.value is trouble
+
+
+def test_stop_iteration() -> None:
+    with pytest.raises(StopIteration):
+        leastsq(lambda x: next(iter(())), 1.0)
+
+
+def test_nothing_is_leaked_when_func_raises() -> None:
+    class Sentinel:
+        pass
+
+    sentinel = Sentinel()
+
+    def func(x: Any, extra: Any) -> Any:
+        raise ValueError
+
+    before = sys.getrefcount(sentinel), sys.getrefcount(func)
+    for _ in range(100):
+        with pytest.raises(ValueError):  # noqa: PT011
+            leastsq(func, START, args=(sentinel,))
+    assert (sys.getrefcount(sentinel), sys.getrefcount(func)) == before
+
+
+# Nested fits and threads
+
+
+def test_nested_fits() -> None:
+    def func(x: Any) -> Any:
+        inner = fit(rosenbrock)
+        assert_same_bits(inner, PLAIN)
+        return rosenbrock(x)
+
+    assert_same_bits(fit(func), PLAIN)
+
+
+def test_threads() -> None:
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(20):
+                assert_same_bits(fit(rosenbrock), PLAIN)
+                assert_same_bits(fit(rosenbrock, Dfun=rosenbrock_jacobian), WITH_JACOBIAN)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
