@@ -253,7 +253,7 @@ def test_chkder_tells_noise_from_change(own_library: Library) -> None:
         fvec = np.full(change.size, size)
         fjac = np.linspace(-1.0, 1.0, change.size)[:, None] * size
         verdict = same(own_library, "chkder", [1.0], fvec, fjac, fvec * (1.0 + change), 2).err
-        assert (verdict == 1.0).any() == (size != 5e-324)
+        assert (verdict == 0.0).any() == (size != 5e-324)
 
 
 # Routines with a callback
@@ -392,11 +392,12 @@ def threshold(fit: Callable[[float], int], reached: set[int]) -> float:
 def test_tolerances_to_the_last_bit(own_library: Library, name: str, tolerance: str) -> None:
     """The quantities tested for convergence never leave the solver; the tolerances show them."""
     p = NAMED[name]
+    start = 1.1 * p.start + 0.01  # the start of one problem is stationary
     tight = {"ftol": 0.0, "xtol": 0.0, "gtol": 0.0, "maxfev": 2}
 
     def info(library: Library | None, value: float) -> int:
         options = tight | {tolerance: value}
-        return int(library.lmder(Recorder(p), p.start, p.m, **options).info)  # type: ignore[union-attr]
+        return int(library.lmder(Recorder(p), start, p.m, **options).info)  # type: ignore[union-attr]
 
     reached = {"ftol": {1, 3}, "xtol": {2, 3}, "gtol": {4}}[tolerance]
     least = threshold(lambda value: info(argonne.ARGONNE, value), reached)
