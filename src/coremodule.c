@@ -140,6 +140,7 @@ solve_run(Solve *solve, Problem *problem)
                &nprint, &info, &nfev, &njev, ipvt, qtf, solve->wa1, solve->wa2,
                solve->wa3, solve->wa4);
     }
+    problem_take_gil(problem);
     if (problem->not_finite) {
         return INFO_NOT_FINITE;
     }

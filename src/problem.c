@@ -8,6 +8,10 @@
 
 #include "convert.h"
 
+/* Multiplications from which on MINPACK works without the GIL: some two
+ * milliseconds. Less is over before another thread would get its turn. */
+#define GIL_FREE_WORK 2e6
+
 int
 problem_init(Problem *problem, PyObject *func, PyObject *dfun, PyObject *args,
              int n, int col_deriv)
@@ -190,6 +194,42 @@ problem_of(const int *m)
     return (Problem *)((char *)(uintptr_t)m - offsetof(Problem, m));
 }
 
+void
+problem_take_gil(Problem *problem)
+{
+    if (problem->released != NULL) {
+        PyThreadState *state = problem->released;
+
+        problem->released = NULL;
+        PyEval_RestoreThread(state);
+    }
+}
+
+/* Let other Python threads run if MINPACK has that much to do before it calls
+ * back or returns. */
+static void
+leave_gil(Problem *problem, double work)
+{
+    if (work >= GIL_FREE_WORK) {
+        problem->released = PyEval_SaveThread();
+    }
+}
+
+/* As leave_gil, where the Jacobian is complete and will be factored. */
+static void
+leave_gil_to_factor(Problem *problem)
+{
+    leave_gil(problem, (double)problem->m * problem->n * problem->n);
+}
+
+/* As leave_gil, where the step of a trial point may be rejected and a shorter
+ * one be sought. */
+static void
+leave_gil_to_retry(Problem *problem)
+{
+    leave_gil(problem, (double)problem->n * problem->n * problem->n);
+}
+
 /* Residuals at x to fvec: 0, or -1 as the callbacks report it. */
 static int
 evaluate_residuals(Problem *problem, const double *x, double *fvec)
@@ -225,7 +265,27 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
             return -1;
         }
     }
-    return evaluate_residuals(problem, x, fvec);
+    if (evaluate_residuals(problem, x, fvec) < 0) {
+        return -1;
+    }
+    leave_gil_to_retry(problem);
+    return 0;
+}
+
+/* One difference of a Jacobian: 0, or -1 as the callbacks report it. */
+static int
+answer_difference(Problem *problem, const double *x, double *fvec)
+{
+    if (evaluate_residuals(problem, x, fvec) < 0) {
+        return -1;
+    }
+    problem->fresh_jacobian = 1;
+    problem->columns++;
+    if (problem->columns == problem->n) {
+        problem->columns = 0;
+        leave_gil_to_factor(problem);
+    }
+    return 0;
 }
 
 void
@@ -236,9 +296,9 @@ problem_residual_fcn(const int *m, const int *n, const double *x, double *fvec,
     int status;
 
     (void)n;
+    problem_take_gil(problem);
     if (*iflag == 2) {
-        problem->fresh_jacobian = 1;
-        status = evaluate_residuals(problem, x, fvec);
+        status = answer_difference(problem, x, fvec);
     }
     else {
         status = answer_residuals(problem, x, fvec);
@@ -256,7 +316,6 @@ answer_jacobian(Problem *problem, const double *x, double *fjac)
     int status;
 
     problem->njev++;
-    problem->fresh_jacobian = 1;
     result = call_user(problem, problem->dfun, x);
     if (result == NULL) {
         return -1;
@@ -264,6 +323,10 @@ answer_jacobian(Problem *problem, const double *x, double *fjac)
     status = convert_jacobian(result, problem->dfun, problem->m, problem->n,
                               problem->col_deriv, fjac);
     Py_DECREF(result);
+    if (status == 0) {
+        problem->fresh_jacobian = 1;
+        leave_gil_to_factor(problem);
+    }
     return status;
 }
 
@@ -276,6 +339,7 @@ problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
 
     (void)n;
     (void)ldfjac;
+    problem_take_gil(problem);
     if (*iflag == 2) {
         status = answer_jacobian(problem, x, fjac);
     }

@@ -19,6 +19,7 @@ typedef struct {
     int njev;           /* calls of Dfun */
     int fresh_jacobian; /* fjac has not been looked at since it was filled */
     int not_finite;     /* a NaN or infinity stopped the solve */
+    int columns;        /* differences of the current Jacobian so far */
 
     PyObject *func;          /* strong */
     PyObject *dfun;          /* strong; NULL: differences */
@@ -26,6 +27,8 @@ typedef struct {
     PyObject **call;         /* owned: a free slot, x, then args */
     Py_ssize_t nargs;        /* of `call`, x included */
     PyArrayObject *argument; /* strong; NULL, or the x of the last call */
+
+    PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
 
     const double *first; /* func's first result until MINPACK asks for it */
     const double *fjac;  /* borrowed: MINPACK's m by n matrix */
@@ -46,6 +49,10 @@ PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 /* Whether R, in the upper triangle of fjac, has a NaN or infinity. Its columns
  * have the norms of the Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);
+
+/* Take the GIL back if MINPACK was left running without it. To be called when
+ * MINPACK has returned; the callbacks see to themselves. */
+void problem_take_gil(Problem *problem);
 
 /* FCN for lmdif_ and lmder_. A negative *iflag means that a Python exception
  * is set or that problem->not_finite is. */
