@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+/* Sequences within sequences that are looked into. Two would do for what is
+ * legal; more let the error name the shape. */
+#define MAX_NESTING 4
+
 static int
 is_native_double(PyArrayObject *array)
 {
@@ -88,28 +92,68 @@ is_array_like(PyObject *value)
            PyObject_HasAttrString(type, "__array_struct__");
 }
 
-/* The array that NumPy makes of any object. */
+/* Whether NumPy reads the object item by item. */
+static int
+is_sequence(PyObject *value)
+{
+    return PyList_Check(value) || PyTuple_Check(value) ||
+           (PySequence_Check(value) && !is_array_like(value));
+}
+
+/* The items of a sequence, and theirs, as tuples: NumPy looks at lists while
+ * it calls methods of what is in them, and those may change the lists. It also
+ * drops what a sequence's own methods raise; here that reaches the user.
+ * A new reference, or NULL with an exception. */
+static PyObject *
+snapshot(PyObject *value, int depth, const char *name)
+{
+    PyObject *items, *copy;
+
+    if (!is_sequence(value)) {
+        return Py_NewRef(value);
+    }
+    if (depth == 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "%s returned sequences nested more than %d deep", name,
+                     MAX_NESTING);
+        return NULL;
+    }
+    items = PySequence_Tuple(value);
+    if (items == NULL) {
+        return NULL;
+    }
+    copy = PyTuple_New(PyTuple_GET_SIZE(items));
+    for (Py_ssize_t i = 0; copy != NULL && i < PyTuple_GET_SIZE(items); i++) {
+        PyObject *item = snapshot(PyTuple_GET_ITEM(items, i), depth - 1, name);
+
+        if (item == NULL) {
+            Py_CLEAR(copy);
+        }
+        else {
+            PyTuple_SET_ITEM(copy, i, item);
+        }
+    }
+    Py_DECREF(items);
+    return copy;
+}
+
+/* The array that NumPy makes of any object. A new reference, or NULL with an
+ * exception. */
 static PyArrayObject *
-as_array(PyObject *value)
+as_array(PyObject *value, const char *name)
 {
     PyObject *array;
-    PyObject *items;
+    PyObject *still;
 
     if (PyArray_Check(value)) {
         return (PyArrayObject *)Py_NewRef(value);
     }
-    if (PyList_Check(value) || PyTuple_Check(value) ||
-        !PySequence_Check(value) || is_array_like(value)) {
-        return (PyArrayObject *)PyArray_FromAny(value, NULL, 0, 0, 0, NULL);
-    }
-    /* NumPy drops what a sequence's own methods raise, and takes the sequence
-     * for a scalar. Listing the items here lets it reach the user. */
-    items = PySequence_List(value);
-    if (items == NULL) {
+    still = snapshot(value, MAX_NESTING, name);
+    if (still == NULL) {
         return NULL;
     }
-    array = PyArray_FromAny(items, NULL, 0, 0, 0, NULL);
-    Py_DECREF(items);
+    array = PyArray_FromAny(still, NULL, 0, 0, 0, NULL);
+    Py_DECREF(still);
     return (PyArrayObject *)array;
 }
 
@@ -139,7 +183,7 @@ set_type_error(PyObject *value, PyArrayObject *array, const char *name)
 PyArrayObject *
 convert_to_doubles(PyObject *value, const char *name, int *type_num)
 {
-    PyArrayObject *array = as_array(value);
+    PyArrayObject *array = as_array(value, name);
     PyArrayObject *doubles = NULL;
 
     if (array == NULL) {

@@ -322,3 +322,56 @@ def test_each_calls_x_is_its_own(abuse: Any) -> None:
     for kept, copy in keep.kept:  # type: ignore[attr-defined]
         np.testing.assert_array_equal(np.asarray(kept), copy)
     keep.kept.clear()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_nested_lists_are_an_error_that_names_the_shape(depth: int) -> None:
+    nested: Any = 1.0
+    for _ in range(depth):
+        nested = [nested, nested]
+    text = str((2,) * depth).replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(ValueError, match=rf"^func returned an array of shape {text}"):
+        leastsq(lambda x: nested, START)
+
+
+def test_a_list_that_contains_itself() -> None:
+    endless: list[Any] = []
+    endless += [endless, endless]
+    with pytest.raises(ValueError, match="func returned sequences nested more than 4 deep"):
+        leastsq(lambda x: endless, START)
+    with pytest.raises(ValueError, match="Dfun returned sequences nested more than 4 deep"):
+        leastsq(rosenbrock, START, Dfun=lambda x: endless)
+
+
+class Clearing:
+    """A number whose conversion empties the list it stands in."""
+
+    def __init__(self, home: list[Any], method: str) -> None:
+        self.home = home
+        self.method = method
+
+    def __getattr__(self, name: str) -> Any:
+        if self.method == "__getattr__":
+            self.home.clear()
+        raise AttributeError(name)
+
+    def __float__(self) -> float:
+        if self.method == "__float__":
+            self.home.clear()
+        return 1.0
+
+
+@pytest.mark.parametrize("method", ["__float__", "__getattr__"])
+def test_a_list_that_its_own_items_empty_while_it_is_converted(method: str) -> None:
+    def func(x: Any) -> Any:
+        home: list[Any] = []
+        home += [Clearing(home, method), *(Fraction(k) for k in range(50))]
+        return home
+
+    def dfun(x: Any) -> Any:
+        home: list[Any] = []
+        home += [[Clearing(home, method), Fraction(k)] for k in range(51)]
+        return home
+
+    fvec = leastsq(func, START, Dfun=dfun, full_output=True)[2]["fvec"]
+    assert fvec.tolist() == [1.0, *range(50)]
