@@ -141,11 +141,10 @@ solve_run(Solve *solve, Problem *problem)
                solve->wa3, solve->wa4);
     }
     problem_take_gil(problem);
-    if (problem->not_finite) {
-        return INFO_NOT_FINITE;
-    }
-    if (info > 0 && problem->fresh_jacobian &&
-        problem_triangle_not_finite(problem)) {
+    if (problem->not_finite ||
+        (info > 0 && (problem_not_finite(x, problem->n) ||
+                      (problem->fresh_jacobian &&
+                       problem_triangle_not_finite(problem))))) {
         return INFO_NOT_FINITE;
     }
     return info;

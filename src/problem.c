@@ -165,8 +165,8 @@ error:
     return NULL;
 }
 
-static int
-any_not_finite(const double *values, Py_ssize_t size)
+int
+problem_not_finite(const double *values, Py_ssize_t size)
 {
     for (Py_ssize_t i = 0; i < size; i++) {
         if (!isfinite(values[i])) {
@@ -180,7 +180,7 @@ int
 problem_triangle_not_finite(const Problem *problem)
 {
     for (Py_ssize_t j = 0; j < problem->n; j++) {
-        if (any_not_finite(problem->fjac + j * problem->m, j + 1)) {
+        if (problem_not_finite(problem->fjac + j * problem->m, j + 1)) {
             return 1;
         }
     }
@@ -247,23 +247,40 @@ evaluate_residuals(Problem *problem, const double *x, double *fvec)
     return status;
 }
 
+static int
+any_nan(const double *values, Py_ssize_t size)
+{
+    for (Py_ssize_t i = 0; i < size; i++) {
+        if (isnan(values[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Residuals at the start or at a trial point: 0, or -1 as the callbacks
- * report it. */
+ * report it.
+ *
+ * MINPACK rejects a trial point where the residuals are NaN, and one at
+ * infinity. But where overflow made the point itself NaN, the predicted
+ * reduction is NaN too, no comparison with it holds, and MINPACK would take
+ * the point for an improvement. */
 static int
 answer_residuals(Problem *problem, const double *x, double *fvec)
 {
     if (problem->first != NULL) {
         memcpy(fvec, problem->first, (size_t)problem->m * sizeof(double));
         problem->first = NULL;
-        problem->not_finite = any_not_finite(fvec, problem->m);
+        problem->not_finite = problem_not_finite(fvec, problem->m);
         return problem->not_finite ? -1 : 0;
     }
     if (problem->fresh_jacobian) {
         problem->fresh_jacobian = 0;
         problem->not_finite = problem_triangle_not_finite(problem);
-        if (problem->not_finite) {
-            return -1;
-        }
+    }
+    if (problem->not_finite || any_nan(x, problem->n)) {
+        problem->not_finite = 1;
+        return -1;
     }
     if (evaluate_residuals(problem, x, fvec) < 0) {
         return -1;

@@ -46,6 +46,9 @@ void problem_clear(Problem *problem);
  * returns: a new reference to a vector of float64. NULL with an exception. */
 PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 
+/* Whether there is a NaN or infinity among the values. */
+int problem_not_finite(const double *values, Py_ssize_t size);
+
 /* Whether R, in the upper triangle of fjac, has a NaN or infinity. Its columns
  * have the norms of the Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);

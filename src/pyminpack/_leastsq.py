@@ -99,9 +99,9 @@ def leastsq(
         Why the fit ended. Only with `full_output`.
     ier : int
         1, 2, 3 or 4: a solution was found by `ftol`, `xtol`, both, or `gtol`. 5: `maxfev` was
-        reached. 6, 7, 8: `ftol`, `xtol` or `gtol` is too small. 9: a NaN or an infinity in the
-        residuals at `x0` or in a Jacobian, or in its factors by overflow. 0, only with `full_output`: improper input, and the
-        arrays of `infodict` are zero.
+        reached. 6, 7, 8: `ftol`, `xtol` or `gtol` is too small. 9: the residuals at `x0` or a
+        Jacobian are not finite, or so large that the next step overflows. 0, only with
+        `full_output`: improper input, and the arrays of `infodict` are zero.
 
     Raises
     ------
