@@ -171,7 +171,7 @@ pure subroutine downdate_norm(n, column, norm, reference)
 
     norm = norm * sqrt(larger(0.0_dp, 1 - (column(1) / norm)**2))
     if (.not. safety * (norm / reference)**2 > epsmch) then
-        norm = enorm_(n, column(2))
+        norm = enorm_(n, column(2:))
         reference = norm
     end if
 end subroutine downdate_norm

@@ -1,5 +1,6 @@
 #include "convert.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* Sequences within sequences that are looked into. Two would do for what is
@@ -96,8 +97,9 @@ is_array_like(PyObject *value)
 static int
 is_sequence(PyObject *value)
 {
-    return PyList_Check(value) || PyTuple_Check(value) ||
-           (PySequence_Check(value) && !is_array_like(value));
+    return PyList_CheckExact(value) || PyTuple_CheckExact(value) ||
+           (PySequence_Check(value) && !PyArray_Check(value) &&
+            !is_array_like(value));
 }
 
 /* The items of a sequence, and theirs, as tuples: NumPy looks at lists while
@@ -145,7 +147,7 @@ as_array(PyObject *value, const char *name)
     PyObject *array;
     PyObject *still;
 
-    if (PyArray_Check(value)) {
+    if (PyArray_CheckExact(value)) {
         return (PyArrayObject *)Py_NewRef(value);
     }
     still = snapshot(value, MAX_NESTING, name);
@@ -154,7 +156,8 @@ as_array(PyObject *value, const char *name)
     }
     array = PyArray_FromAny(still, NULL, 0, 0, 0, NULL);
     Py_DECREF(still);
-    return (PyArrayObject *)array;
+    /* A subclass has hooks that get hold of every copy and view of it. */
+    return (PyArrayObject *)PyArray_EnsureArray(array);
 }
 
 static int
@@ -180,38 +183,50 @@ set_type_error(PyObject *value, PyArrayObject *array, const char *name)
                  name, (PyObject *)PyArray_DESCR(array));
 }
 
-PyArrayObject *
-convert_to_doubles(PyObject *value, const char *name, int *type_num)
+/* Any real values as an array of the type they have, for to_doubles. A new
+ * reference, or NULL with TypeError for what is not real numbers. */
+static PyArrayObject *
+as_real_array(PyObject *value, const char *name)
 {
     PyArrayObject *array = as_array(value, name);
-    PyArrayObject *doubles = NULL;
 
-    if (array == NULL) {
-        return NULL;
+    if (array == NULL || is_real_type(PyArray_TYPE(array)) ||
+        (PyArray_TYPE(array) == NPY_OBJECT &&
+         (PyArray_Check(value) || PyArray_NDIM(array) > 0 ||
+          is_real_number(value)))) {
+        return array;
     }
-    *type_num = PyArray_TYPE(array);
+    set_type_error(value, array, name);
+    Py_DECREF(array);
+    return NULL;
+}
+
+/* The array as native float64, of any strides; may be `array` itself. Steals
+ * the reference. A new reference, or NULL with an exception. */
+static PyArrayObject *
+to_doubles(PyArrayObject *array, const char *name)
+{
+    PyArrayObject *doubles;
+
     if (is_native_double(array)) {
         return array;
     }
-    if (is_real_type(*type_num)) {
-        doubles = (PyArrayObject *)PyArray_FromArray(
-            array, PyArray_DescrFromType(NPY_DOUBLE),
-            NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_FORCECAST);
-    }
-    else if (*type_num == NPY_OBJECT &&
-             (PyArray_Check(value) || PyArray_NDIM(array) > 0 ||
-              is_real_number(value))) {
+    if (PyArray_TYPE(array) == NPY_OBJECT) {
         doubles = objects_to_doubles(array, name);
     }
     else {
-        set_type_error(value, array, name);
+        doubles = (PyArrayObject *)PyArray_FromArray(
+            array, PyArray_DescrFromType(NPY_DOUBLE),
+            NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_FORCECAST);
     }
     Py_DECREF(array);
     return doubles;
 }
 
-int
-convert_check_vector(PyArrayObject *array, const char *name)
+/* 0 if the array is a vector (or a scalar, which counts as one of size 1);
+ * -1 with ValueError if it has more dimensions. */
+static int
+check_vector(PyArrayObject *array, const char *name)
 {
     PyObject *shape;
 
@@ -311,29 +326,66 @@ copy_plain_sequence(PyObject *value, npy_intp size, double *out)
 #endif
 }
 
+PyArrayObject *
+convert_first_residuals(PyObject *value, npy_intp least, int *type_num)
+{
+    PyArrayObject *array = as_real_array(value, "func");
+    npy_intp size;
+
+    if (array == NULL) {
+        return NULL;
+    }
+    if (check_vector(array, "func") < 0) {
+        goto error;
+    }
+    size = PyArray_SIZE(array);
+    if (size < least) {
+        PyErr_Format(PyExc_TypeError,
+                     "Improper input: func input vector length N=%zd must not "
+                     "exceed func output vector length M=%zd",
+                     (Py_ssize_t)least, (Py_ssize_t)size);
+        goto error;
+    }
+    if (size > INT_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "func returned %zd residuals; MINPACK counts them in a C "
+                     "int and takes at most %d",
+                     (Py_ssize_t)size, INT_MAX);
+        goto error;
+    }
+    *type_num = PyArray_TYPE(array);
+    return to_doubles(array, "func");
+
+error:
+    Py_DECREF(array);
+    return NULL;
+}
+
 int
 convert_residuals(PyObject *value, npy_intp size, double *out)
 {
     PyArrayObject *array;
     int done = copy_plain_sequence(value, size, out);
-    int type_num;
 
     if (done != 0) {
         return done < 0 ? -1 : 0;
     }
-    array = convert_to_doubles(value, "func", &type_num);
+    array = as_real_array(value, "func");
     if (array == NULL) {
         return -1;
     }
-    done = convert_check_vector(array, "func");
-    if (done == 0) {
-        done = check_size(PyArray_SIZE(array), size);
+    if (check_vector(array, "func") < 0 ||
+        check_size(PyArray_SIZE(array), size) < 0) {
+        Py_DECREF(array);
+        return -1;
     }
-    if (done == 0) {
-        convert_copy_vector(array, out);
+    array = to_doubles(array, "func");
+    if (array == NULL) {
+        return -1;
     }
+    convert_copy_vector(array, out);
     Py_DECREF(array);
-    return done;
+    return 0;
 }
 
 /* The error of a Jacobian of the wrong shape. */
@@ -402,35 +454,46 @@ copy_matrix(const char *in, npy_intp down, npy_intp right, npy_intp m,
     }
 }
 
+/* Copy a float64 array of a shape that is right to the column-major m by n
+ * matrix `out`. */
+static void
+copy_jacobian(PyArrayObject *array, npy_intp m, npy_intp n, int col_deriv,
+              double *out)
+{
+    npy_intp down, right;
+
+    if (PyArray_NDIM(array) == 1) {
+        convert_copy_vector(array, out);
+        return;
+    }
+    down = PyArray_STRIDE(array, col_deriv ? 1 : 0);
+    right = PyArray_STRIDE(array, col_deriv ? 0 : 1);
+    copy_matrix(PyArray_BYTES(array), down, right, m, n, out);
+}
+
 int
 convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
                  int col_deriv, double *out)
 {
     npy_intp rows = col_deriv ? n : m;
     npy_intp columns = col_deriv ? m : n;
-    PyArrayObject *array;
-    int type_num;
-    int status = 0;
+    PyArrayObject *array = as_real_array(value, "Dfun");
 
-    array = convert_to_doubles(value, "Dfun", &type_num);
     if (array == NULL) {
         return -1;
     }
-    if (PyArray_NDIM(array) == 2 && PyArray_DIM(array, 0) == rows &&
-        PyArray_DIM(array, 1) == columns) {
-        npy_intp down = PyArray_STRIDE(array, col_deriv ? 1 : 0);
-        npy_intp right = PyArray_STRIDE(array, col_deriv ? 0 : 1);
-
-        copy_matrix(PyArray_BYTES(array), down, right, m, n, out);
-    }
-    else if (n == 1 && PyArray_NDIM(array) == 1 &&
-             PyArray_DIM(array, 0) == m) {
-        convert_copy_vector(array, out);
-    }
-    else {
+    if (!(PyArray_NDIM(array) == 2 && PyArray_DIM(array, 0) == rows &&
+          PyArray_DIM(array, 1) == columns) &&
+        !(n == 1 && PyArray_NDIM(array) == 1 && PyArray_DIM(array, 0) == m)) {
         set_shape_error(array, dfun, rows, columns);
-        status = -1;
+        Py_DECREF(array);
+        return -1;
     }
+    array = to_doubles(array, "Dfun");
+    if (array == NULL) {
+        return -1;
+    }
+    copy_jacobian(array, m, n, col_deriv, out);
     Py_DECREF(array);
-    return status;
+    return 0;
 }

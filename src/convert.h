@@ -4,16 +4,12 @@
 
 #include "numpy_api.h"
 
-/* Any real values as a new reference to an array of native float64, of any
- * shape and strides; may be `value` itself. *type_num becomes the NumPy type
- * that the values had. `name` ("func", "Dfun") is for the messages.
- * NULL with TypeError for what is not real numbers. */
-PyArrayObject *convert_to_doubles(PyObject *value, const char *name,
-                                  int *type_num);
-
-/* 0 if the array is a vector (or a scalar, which counts as one of size 1);
- * -1 with ValueError if it has more dimensions. */
-int convert_check_vector(PyArrayObject *array, const char *name);
+/* func's first result, from which the number of residuals is learnt: a new
+ * reference to a vector of native float64 of any stride, with at least `least`
+ * elements; may be `value` itself. *type_num becomes the NumPy type that the
+ * values had. NULL with an exception for anything else. */
+PyArrayObject *convert_first_residuals(PyObject *value, npy_intp least,
+                                       int *type_num);
 
 /* Copy a vector of float64 of any stride. `out` has room for all of it. */
 void convert_copy_vector(PyArrayObject *array, double *out);

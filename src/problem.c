@@ -1,6 +1,5 @@
 #include "problem.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -127,42 +126,18 @@ problem_first_residuals(Problem *problem, const double *x)
 {
     PyArrayObject *residuals;
     PyObject *result;
-    npy_intp size;
 
     problem->nfev++;
     result = call_user(problem, problem->func, x);
     if (result == NULL) {
         return NULL;
     }
-    residuals = convert_to_doubles(result, "func", &problem->dtype);
+    residuals = convert_first_residuals(result, problem->n, &problem->dtype);
     Py_DECREF(result);
-    if (residuals == NULL) {
-        return NULL;
+    if (residuals != NULL) {
+        problem->m = (int)PyArray_SIZE(residuals);
     }
-    if (convert_check_vector(residuals, "func") < 0) {
-        goto error;
-    }
-    size = PyArray_SIZE(residuals);
-    if (size < problem->n) {
-        PyErr_Format(PyExc_TypeError,
-                     "Improper input: func input vector length N=%d must not "
-                     "exceed func output vector length M=%zd",
-                     problem->n, (Py_ssize_t)size);
-        goto error;
-    }
-    if (size > INT_MAX) {
-        PyErr_Format(PyExc_ValueError,
-                     "func returned %zd residuals; MINPACK counts them in a C "
-                     "int and takes at most %d",
-                     (Py_ssize_t)size, INT_MAX);
-        goto error;
-    }
-    problem->m = (int)size;
     return residuals;
-
-error:
-    Py_DECREF(residuals);
-    return NULL;
 }
 
 int

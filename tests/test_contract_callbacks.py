@@ -179,7 +179,7 @@ def test_what_is_not_real_numbers_is_a_type_error_that_says_what_it_was(
 @pytest.mark.parametrize(("bad", "named"), NOT_NUMBERS)
 def test_a_jacobian_that_is_not_real_numbers(bad: Any, named: str) -> None:
     with pytest.raises(TypeError, match=f"^Dfun returned .*{named}.*must return real numbers"):
-        leastsq(rosenbrock, START, Dfun=bad)
+        leastsq(lambda x: [x[0], 1.0], 1.0, Dfun=lambda x: bad(np.array([1.0, 2.0])))
 
 
 def test_a_ragged_list() -> None:
@@ -375,3 +375,12 @@ def test_a_list_that_its_own_items_empty_while_it_is_converted(method: str) -> N
 
     fvec = leastsq(func, START, Dfun=dfun, full_output=True)[2]["fvec"]
     assert fvec.tolist() == [1.0, *range(50)]
+
+
+def test_a_list_subclass_that_knows_its_array() -> None:
+    class Values(list[float]):
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return np.array([1.0, 2.0, 3.0])
+
+    found = leastsq(lambda x: Values([7.0]), START, full_output=True, epsfcn=1.0)
+    assert found[2]["fvec"].tolist() == [1.0, 2.0, 3.0]

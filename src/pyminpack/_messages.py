@@ -47,6 +47,6 @@ def describe(ier: int, ftol: float, xtol: float, gtol: float, maxfev: int, impro
             )
         case _:
             return (
-                "The residuals at x0 or the Jacobian are not finite, or so large that the next step "
-                "overflows."
+                "The residuals at x0 or the Jacobian are not finite, or so large that the next "
+                "step overflows."
             )
