@@ -1,11 +1,8 @@
 #include "convert.h"
+#include "snapshot.h"
 
 #include <limits.h>
 #include <string.h>
-
-/* Sequences within sequences that are looked into. Two would do for what is
- * legal; more let the error name the shape. */
-#define MAX_NESTING 4
 
 static int
 is_native_double(PyArrayObject *array)
@@ -80,65 +77,6 @@ error:
     return NULL;
 }
 
-/* Whether NumPy reads the object as a whole rather than item by item. */
-static int
-is_array_like(PyObject *value)
-{
-    PyObject *type = (PyObject *)Py_TYPE(value);
-
-    return PyArray_CheckAnyScalar(value) || PyObject_CheckBuffer(value) ||
-           PyUnicode_Check(value) ||
-           PyObject_HasAttrString(type, "__array__") ||
-           PyObject_HasAttrString(type, "__array_interface__") ||
-           PyObject_HasAttrString(type, "__array_struct__");
-}
-
-/* Whether NumPy reads the object item by item. */
-static int
-is_sequence(PyObject *value)
-{
-    return PyList_CheckExact(value) || PyTuple_CheckExact(value) ||
-           (PySequence_Check(value) && !PyArray_Check(value) &&
-            !is_array_like(value));
-}
-
-/* The items of a sequence, and theirs, as tuples: NumPy looks at lists while
- * it calls methods of what is in them, and those may change the lists. It also
- * drops what a sequence's own methods raise; here that reaches the user.
- * A new reference, or NULL with an exception. */
-static PyObject *
-snapshot(PyObject *value, int depth, const char *name)
-{
-    PyObject *items, *copy;
-
-    if (!is_sequence(value)) {
-        return Py_NewRef(value);
-    }
-    if (depth == 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "%s returned sequences nested more than %d deep", name,
-                     MAX_NESTING);
-        return NULL;
-    }
-    items = PySequence_Tuple(value);
-    if (items == NULL) {
-        return NULL;
-    }
-    copy = PyTuple_New(PyTuple_GET_SIZE(items));
-    for (Py_ssize_t i = 0; copy != NULL && i < PyTuple_GET_SIZE(items); i++) {
-        PyObject *item = snapshot(PyTuple_GET_ITEM(items, i), depth - 1, name);
-
-        if (item == NULL) {
-            Py_CLEAR(copy);
-        }
-        else {
-            PyTuple_SET_ITEM(copy, i, item);
-        }
-    }
-    Py_DECREF(items);
-    return copy;
-}
-
 /* The array that NumPy makes of any object. A new reference, or NULL with an
  * exception. */
 static PyArrayObject *
@@ -150,7 +88,7 @@ as_array(PyObject *value, const char *name)
     if (PyArray_CheckExact(value)) {
         return (PyArrayObject *)Py_NewRef(value);
     }
-    still = snapshot(value, MAX_NESTING, name);
+    still = snapshot_of(value, name);
     if (still == NULL) {
         return NULL;
     }

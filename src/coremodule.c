@@ -247,6 +247,7 @@ solve_from_start(Solve *solve, Problem *problem, PyObject *const *args)
     }
     status = solve_take_first(solve, problem, first);
     Py_DECREF(first);
+    Py_CLEAR(problem->result);
     if (status < 0 || solve_allocate(solve, problem->m, problem->n) < 0 ||
         read_epsfcn(solve, args[10], problem->dtype) < 0 ||
         read_diag(solve, args[11], problem->n) < 0) {

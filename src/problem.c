@@ -42,6 +42,7 @@ problem_clear(Problem *problem)
 {
     PyMem_Free(problem->call);
     problem->call = NULL;
+    Py_CLEAR(problem->result);
     Py_CLEAR(problem->argument);
     Py_CLEAR(problem->args);
     Py_CLEAR(problem->dfun);
@@ -125,15 +126,14 @@ PyArrayObject *
 problem_first_residuals(Problem *problem, const double *x)
 {
     PyArrayObject *residuals;
-    PyObject *result;
 
     problem->nfev++;
-    result = call_user(problem, problem->func, x);
-    if (result == NULL) {
+    problem->result = call_user(problem, problem->func, x);
+    if (problem->result == NULL) {
         return NULL;
     }
-    residuals = convert_first_residuals(result, problem->n, &problem->dtype);
-    Py_DECREF(result);
+    residuals =
+        convert_first_residuals(problem->result, problem->n, &problem->dtype);
     if (residuals != NULL) {
         problem->m = (int)PyArray_SIZE(residuals);
     }

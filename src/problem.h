@@ -28,6 +28,7 @@ typedef struct {
     Py_ssize_t nargs;        /* of `call`, x included */
     PyArrayObject *argument; /* strong; NULL, or the x of the last call */
 
+    PyObject *result;        /* strong; NULL, or what func returned first */
     PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
 
     const double *first; /* func's first result until MINPACK asks for it */
@@ -43,7 +44,9 @@ int problem_init(Problem *problem, PyObject *func, PyObject *dfun,
 void problem_clear(Problem *problem);
 
 /* Call func at x for the first time, and learn m and dtype from what it
- * returns: a new reference to a vector of float64. NULL with an exception. */
+ * returns: a new reference to a vector of float64. That may share memory with
+ * problem->result, which keeps whoever could change it alive until the values
+ * are copied. NULL with an exception. */
 PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 
 /* Whether there is a NaN or infinity among the values. */

@@ -192,7 +192,8 @@ def _real_array(name: str, value: ArrayLike) -> _Vector:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
-    return np.asarray(array, dtype=np.float64)
+    # A copy, because an array that is float64 already may still be misaligned.
+    return np.array(array, dtype=np.float64)
 
 
 def _scale(diag: ArrayLike, n: int) -> _Vector:
@@ -207,7 +208,9 @@ def _scale(diag: ArrayLike, n: int) -> _Vector:
 
 
 def _real(name: str, value: Any) -> float:
-    if isinstance(value, (str, bytes, bytearray)):
+    # float() would read text, and drop the imaginary part of NumPy's complex numbers.
+    is_text = isinstance(value, (str, bytes, bytearray))
+    if is_text or np.dtype(getattr(value, "dtype", float)).kind == "c":
         raise TypeError(f"{name} must be a real number, not of type {_type(value)}")
     try:
         number = float(value)

@@ -1,0 +1,38 @@
+"""A function of a test module in a Python of its own, for tests that could take this one down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TESTS = str(Path(__file__).resolve().parent)
+
+
+def run_alone(
+    function: Callable[..., Any], *arguments: Any, timeout: float = 60, **environment: str
+) -> str:
+    """Call the function in a fresh interpreter and return what it prints.
+
+    The arguments must survive `repr`. Fails with what the interpreter says if it dies, if the
+    function raises, or if it takes longer than `timeout` seconds.
+    """
+    name = function.__name__
+    code = (
+        f"import sys; sys.path.insert(0, {TESTS!r}); "
+        f"from {function.__module__} import {name}; {name}(*{arguments!r})"
+    )
+    options = ["-X", "faulthandler", *(["-X", "dev"] if sys.flags.dev_mode else [])]
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, f"{name}{arguments} ended with {done.returncode}\n{done.stderr}"
+    return done.stdout

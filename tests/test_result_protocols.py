@@ -1,0 +1,77 @@
+"""How the shim asks an object for its numbers: what it may run into while it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from bits import assert_same_bits
+from rosenbrock import PLAIN, Sequence, fit, rosenbrock
+
+from pyminpack import leastsq
+
+
+class Dying:
+    """Gives its array away, and does something to it when it goes."""
+
+    def __init__(self, values: Any, last: Callable[[Any], None]) -> None:
+        self.values = values
+        self.last = last
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values
+
+    def __del__(self) -> None:
+        self.last(self.values)
+
+
+LAST_ACTS: list[Callable[[Any], None]] = [
+    lambda values: setattr(values, "dtype", "i1"),
+    lambda values: setattr(values, "dtype", "f4"),
+    lambda values: setattr(values, "shape", (1, 3)),
+    lambda values: values.resize(1, refcheck=False),
+    lambda values: values.resize(1000, refcheck=False),
+    lambda values: values.fill(np.nan),
+]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("last", LAST_ACTS)
+def test_a_result_that_changes_its_array_when_it_is_dropped(last: Any) -> None:
+    assert_same_bits(fit(lambda x: Dying(rosenbrock(x), last)), PLAIN)
+
+
+class Endless:
+    """Has items, and no length."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __getitem__(self, i: int) -> float:
+        self.asked += 1
+        if self.asked > 10_000:
+            raise AssertionError("is being listed")
+        return 1.0
+
+
+def test_items_without_a_length_are_refused_and_not_listed() -> None:
+    with pytest.raises(TypeError, match=r"^func returned an object of type 'Endless'"):
+        leastsq(lambda x: Endless(), [1.0, 2.0])
+    with pytest.raises(TypeError, match="must return real numbers"):
+        leastsq(lambda x: [Endless(), 1.0], [1.0, 2.0])
+
+
+class Raising(type):
+    def __getattr__(cls, name: str) -> Any:
+        raise cls.trouble
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError, ZeroDivisionError])
+def test_an_exception_while_a_result_is_asked_what_it_is(kind: Any) -> None:
+    trouble = kind("trouble")
+    asked = Raising("Asked", (Sequence,), {"trouble": trouble})
+    with pytest.raises(kind) as caught:
+        leastsq(lambda x: asked(rosenbrock(x)), [1.0, 2.0])
+    assert caught.value is trouble
