@@ -1,0 +1,167 @@
+"""What the shim promises in corners that the rows of the contract leave out."""
+
+from __future__ import annotations
+
+import weakref
+from array import array
+from typing import Any
+
+import numpy as np
+import pytest
+from bits import assert_same_bits, packed
+
+from pyminpack import leastsq
+
+START = [4.0, 5.0, 6.0]
+JACOBIAN = np.vstack([np.eye(3), np.full((2, 3), 0.5)])
+
+
+def linear(x: Any) -> Any:
+    return JACOBIAN @ x - [1.0, 2.0, 3.0, 0.5, 0.1]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", list(np.ndindex(5, 3)))
+def test_a_jacobian_not_finite_is_no_gradient_of_zero(bad: float, where: tuple[int, int]) -> None:
+    """Not even where the tolerance takes any gradient for small enough."""
+    jacobian = JACOBIAN.copy()
+    jacobian[where] = bad
+    x, *_, ier = leastsq(linear, START, Dfun=lambda x: jacobian, gtol=1.0, full_output=True)
+    assert (x.tolist(), ier) == (START, 9)
+
+
+def test_an_argument_that_is_only_watched_is_not_used_again() -> None:
+    watchers: list[Any] = []
+
+    def func(x: Any) -> Any:
+        assert all(watcher() is None for watcher in watchers)
+        watchers.append(weakref.ref(x))
+        return linear(x)
+
+    leastsq(func, START)
+    assert len(watchers) > 5
+
+
+def test_more_residuals_than_a_c_int_counts() -> None:
+    many = np.broadcast_to(1.0, (2**31,))
+    with pytest.raises(ValueError, match=f"func returned {2**31} residuals.* {2**31 - 1}$"):
+        leastsq(lambda x: many, START)
+
+
+class AsArray:
+    """A sequence whose items are not to be had, but which is an array to those who ask."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        raise AssertionError("asked for its length")
+
+    def __getitem__(self, index: int) -> float:
+        raise AssertionError("asked for an item")
+
+
+class ByMethod(AsArray):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values
+
+
+class ByInterface(AsArray):
+    @property
+    def __array_interface__(self) -> Any:
+        return self.values.__array_interface__
+
+
+class ByStruct(AsArray):
+    @property
+    def __array_struct__(self) -> Any:
+        return self.values.__array_struct__
+
+
+@pytest.mark.parametrize(
+    "form", [ByMethod, ByInterface, ByStruct, memoryview, lambda r: array("f", r.tolist())]
+)
+def test_the_precision_of_the_residuals_is_that_of_their_memory(form: Any) -> None:
+    """What has an array's memory is read as that array: its dtype sets the default of epsfcn."""
+
+    def single(x: Any) -> Any:
+        return np.exp(linear(x / 10)).astype(np.float32)
+
+    ours = leastsq(lambda x: form(single(x)), START, full_output=True)
+    assert_same_bits(packed(ours), packed(leastsq(single, START, full_output=True)))
+
+
+@pytest.mark.parametrize("number", [np.complex64(1.0), np.complex128(1.0), 1j])
+def test_complex_numbers_among_objects(number: Any) -> None:
+    values = np.array([1.0, 2.0, number], dtype=object)
+    with pytest.raises(TypeError, match=r"element 2 is of type .*complex"):
+        leastsq(lambda x: values, START)
+
+
+def test_an_object_that_is_no_number_is_named() -> None:
+    with pytest.raises(TypeError, match=r"^func returned an object of type 'object'; it must"):
+        leastsq(lambda x: object(), START)
+
+
+class Rows:
+    """A sequence of rows that is no list and no array."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> list[float]:
+        return [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]][index]
+
+
+def test_a_sequence_of_rows_is_told_to_be_one_dimensional() -> None:
+    with pytest.raises(ValueError, match=r"shape \(4, 2\); residuals must be one-dimensional"):
+        leastsq(lambda x: Rows(), START)
+
+
+def later(values: Any) -> Any:
+    """A function that returns something else from its third call on, `values(r)`."""
+    calls: list[None] = []
+
+    def func(x: Any) -> Any:
+        calls.append(None)
+        return values(linear(x).tolist()) if len(calls) > 2 else linear(x)
+
+    return func
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("position", [0, 4])
+def test_an_integer_beyond_every_double(kind: Any, position: int) -> None:
+    def values(r: list[Any]) -> Any:
+        r[position] = 10**400
+        return kind(r)
+
+    with pytest.raises(OverflowError, match="too large to convert to float"):
+        leastsq(later(values), START)
+
+
+@pytest.mark.parametrize("minus_one", [-1, -1.0, np.float64(-1.0)])
+def test_minus_one_is_a_residual_like_any_other(minus_one: Any) -> None:
+    *_, info, _, ier = leastsq(lambda x: [minus_one] * 4, START, full_output=True)
+    assert (ier, info["fvec"].tolist()) == (4, [-1.0] * 4)
+
+
+class Nameless:
+    """A Jacobian of the wrong shape, whose name is not to be had either."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, x: Any) -> Any:
+        return np.ones((7, 7))
+
+    @property
+    def __name__(self) -> str:
+        raise self.error
+
+
+def test_the_name_of_a_function_may_be_missing_but_not_broken() -> None:
+    with pytest.raises(TypeError, match=r"'Dfun' argument\. Shape should be \(5, 3\) but it is"):
+        leastsq(linear, START, Dfun=Nameless(AttributeError("none")))
+    with pytest.raises(KeyError, match="broken"):
+        leastsq(linear, START, Dfun=Nameless(KeyError("broken")))
