@@ -109,6 +109,8 @@ is_real_type(int type_num)
 static void
 set_type_error(PyObject *value, PyArrayObject *array, const char *name)
 {
+    PyObject *dtype;
+
     if (!PyArray_Check(value) && PyArray_NDIM(array) == 0) {
         PyErr_Format(PyExc_TypeError,
                      "%s returned an object of type '%.200s'; it must return "
@@ -116,9 +118,12 @@ set_type_error(PyObject *value, PyArrayObject *array, const char *name)
                      name, Py_TYPE(value)->tp_name);
         return;
     }
+    /* Held: to print it runs Python code, which may give the array another. */
+    dtype = Py_NewRef((PyObject *)PyArray_DESCR(array));
     PyErr_Format(PyExc_TypeError,
                  "%s returned values of dtype %S; it must return real numbers",
-                 name, (PyObject *)PyArray_DESCR(array));
+                 name, dtype);
+    Py_DECREF(dtype);
 }
 
 /* Any real values as an array of the type they have, for to_doubles. A new

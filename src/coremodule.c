@@ -90,13 +90,19 @@ solve_allocate(Solve *solve, int m, int n)
     npy_intp residuals[1] = {m};
 
     solve->fvec = new_zeros(1, residuals, NPY_DOUBLE);
+    if (solve->fvec == NULL) {
+        return -1;
+    }
     solve->fjac = new_zeros(2, matrix, NPY_DOUBLE);
+    if (solve->fjac == NULL) {
+        return -1;
+    }
     solve->ipvt = new_zeros(1, variables, NPY_INT);
+    if (solve->ipvt == NULL) {
+        return -1;
+    }
     solve->qtf = new_zeros(1, variables, NPY_DOUBLE);
-    return solve->fvec == NULL || solve->fjac == NULL || solve->ipvt == NULL ||
-                   solve->qtf == NULL
-               ? -1
-               : 0;
+    return solve->qtf == NULL ? -1 : 0;
 }
 
 /* The machine epsilon of the type that func's first result had. */

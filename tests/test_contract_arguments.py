@@ -397,6 +397,17 @@ def test_diag_may_be_any_real_vector(diag: Any) -> None:
     np.testing.assert_array_equal(leastsq(decay, [1.0, 1.0], diag=diag)[0], expected)
 
 
+def test_what_func_does_to_diag_does_not_matter() -> None:
+    diag = np.ones(2)
+
+    def func(x: Any) -> Any:
+        diag[:] = np.nan
+        return decay(x)
+
+    expected = leastsq(decay, [1.0, 1.0], diag=np.ones(2))[0]
+    np.testing.assert_array_equal(leastsq(func, [1.0, 1.0], diag=diag)[0], expected)
+
+
 def test_diag_is_left_alone() -> None:
     diag = np.array([1.0, 2.0])
     leastsq(decay, [1.0, 1.0], diag=diag)

@@ -1,0 +1,259 @@
+"""Let every single allocation of a fit fail, one after the other, and look what comes of it.
+
+Usage: allocation_rounds.py ALLOCATOR PLACE [FOLDER]. ALLOCATOR is python (all that Python and the
+shim allocate, by way of _testcapi) or numpy (the data of arrays). PLACE is leastsq or shim: where
+memory is refused. FOLDER is where the test module failing_allocator was built.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import itertools
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from leak_scenarios import (
+    FOUND,
+    MATRIX,
+    ArrayLike,
+    Function,
+    Number,
+    Object,
+    Scenario,
+    curve,
+    fitting,
+    jacobian,
+    line,
+    linear,
+    linear_array,
+    returning,
+)
+
+from pyminpack import _core, _leastsq
+
+# CPython keeps no tuples of this length: its shape takes an allocation.
+MANY_DIMENSIONS = np.ones([3] + [1] * 24)
+
+# Fits with the same failure, to see whether each of them loses a block.
+ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Allocator:
+    """How to refuse the requests number start + 1 to stop (0: all that follow)."""
+
+    refuse: Callable[[int, int], None]
+    restore: Callable[[], None]
+    request: Callable[[], Any]
+    in_use: Callable[[], int]
+
+
+def python_allocator() -> Allocator:
+    import _testcapi
+
+    refuse, restore = _testcapi.set_nomemory, _testcapi.remove_mem_hooks
+    return Allocator(refuse, restore, object, sys.getallocatedblocks)
+
+
+def numpy_allocator() -> Allocator:
+    import failing_allocator as own
+
+    return Allocator(own.refuse_data, own.restore_data, lambda: np.empty(1), own.live_data)
+
+
+class DequeAndArray(deque[Any]):
+    """An array-like whose items are none of its array's."""
+
+    def __init__(self, values: Any) -> None:
+        super().__init__([7.0] * len(values))
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.values, dtype=dtype)
+
+
+def successes() -> list[Scenario]:
+    func, array = Function(linear), Function(linear_array)
+    lists, transposed = Function(lambda x: MATRIX.tolist()), Function(lambda x: MATRIX.T)
+    numbers = [Number(), Number(), Number()]
+    forms: list[Callable[[Any], Any]] = [
+        deque,
+        ArrayLike,
+        DequeAndArray,
+        np.float32,
+        memoryview,
+        lambda r: np.array([*r[:2], 1.0], object),
+        lambda r: numbers,
+    ]
+    return [
+        fitting("lists", FOUND, func),
+        fitting("arrays", FOUND, array, full_output=True),
+        fitting("Dfun, lists", FOUND, func, Dfun=lists),
+        fitting("Dfun, arrays", FOUND, array, Dfun=Function(jacobian), full_output=True),
+        fitting("col_deriv", FOUND, array, Dfun=transposed, col_deriv=True, full_output=True),
+        fitting("one residual", FOUND, Function(line), x0=5.0),
+        fitting("nested", FOUND, Function(lambda x: [*_leastsq.leastsq(line, x[:1])[0], x[1]])),
+        fitting("x is kept", FOUND, Function(lambda x, kept=deque(maxlen=3): keep(x, kept))),
+        fitting("maxfev", 5, Function(curve), maxfev=2, full_output=True),
+        fitting("NaN", 9, Function(returning([np.nan] * 3)), full_output=True),
+        *(
+            fitting(f"form {i}", FOUND, Function(lambda x, f=f: f(linear_array(x))), epsfcn=1e-12)
+            for i, f in enumerate(forms)
+        ),
+    ]
+
+
+def keep(x: Any, kept: deque[Any]) -> list[Any]:
+    kept.append(x)
+    return linear(x)
+
+
+def only_in_the_shim() -> list[Scenario]:
+    """What CPython or NumPy do not bear when memory is refused to all of leastsq.
+
+    CPython 3.11 loses the exception that a Python function is being left with when the frame object
+    for the traceback cannot be made (SystemError), crashes in warnings.warn, and loses an item
+    that a list comprehension cannot append. NumPy 2.2 loses the MemoryError of ndarray.any.
+    """
+    func = Function(linear)
+    wrong, deep = Function(returning(MATRIX.T)), Function(returning(MANY_DIMENSIONS))
+    results = {
+        "no number": [1j, 2.0],
+        "text": "123",
+        "objects": np.array([1.0, "2", 3.0], object),
+        "an object": Object(),
+        "2-D": np.ones((3, 2)),
+        "25-D": MANY_DIMENSIONS,
+        "a list too long": [1.0] * 4,
+        "an array too long": np.ones(4),
+        "ragged": [[1.0], [1.0, 2.0]],
+    }
+    refused = [
+        fitting(name, (TypeError, ValueError), Function(linear, returning(value), at))
+        for name, value in results.items()
+        for at in (1, 3)
+    ]
+    return [
+        *refused,
+        fitting("diag", FOUND, func, diag=np.array([1.0, 2.0]), full_output=True),
+        fitting("diag < 0", 0, func, diag=np.array([1.0, -1.0]), full_output=True),
+        fitting("a warning", 5, Function(curve), maxfev=2),
+        fitting("too few", TypeError, Function(returning([1.0]))),
+        fitting("Dfun", TypeError, func, Dfun=wrong),
+        fitting("Dfun, 25-D", TypeError, func, Dfun=deep),
+        fitting("Dfun has a name", TypeError, func, Dfun=lambda x, *args: MATRIX.T),
+        fitting("func raises", TypeError, {}.__getitem__, args=()),
+    ]
+
+
+def as_bits(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, tuple):
+        return [as_bits(v) for v in value]
+    return {key: as_bits(v) for key, v in value.items()} if isinstance(value, dict) else value
+
+
+def outcome(once: Callable[[], Any]) -> Any:
+    """Return what a fit comes to: its result, every bit, or its exception."""
+    try:
+        return as_bits(once())
+    except MemoryError:
+        return MemoryError
+    except Exception as error:
+        return type(error), str(error)
+
+
+def ending(result: Any) -> Any:
+    """Return the ier, or the type of the exception, of what outcome() returned."""
+    return result[-1] if isinstance(result, list) else result[0]
+
+
+def refusing(call: Any, allocator: Allocator, start: int, stop: int) -> Any:
+    """Return the function with memory refused while it runs; the request shows if it still is."""
+
+    def refused(*args: Any) -> Any:
+        allocator.refuse(start, stop)
+        try:
+            result = call(*args)
+            allocator.request()
+        finally:
+            allocator.restore()
+        return result
+
+    return refused
+
+
+def outcome_in_leastsq(scenario: Scenario, *how: Any) -> Any:
+    return outcome(refusing(scenario.once, *how))
+
+
+def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
+    names = ("solve", "covariance")
+    refused = {name: refusing(getattr(_core, name), *how) for name in names}
+    _leastsq._core = SimpleNamespace(**refused)  # type: ignore[assignment]
+    try:
+        return outcome(scenario.once)
+    finally:
+        _leastsq._core = _core
+
+
+def rounds_at(attempt: Callable[[], Any], allocator: Allocator) -> set[str]:
+    """Return what the same failure, over and over, comes to, and see that nothing stays behind."""
+    for _ in range(10):
+        before = allocator.in_use()
+        found = {repr(attempt()) for _ in range(ROUNDS)}
+        lost = allocator.in_use() - before
+        # Free lists fill up some time; what gets lost does so for ever.
+        if lost < ROUNDS:
+            return found
+    raise AssertionError(f"{lost} blocks lost in {ROUNDS} rounds")
+
+
+def sweep(scenario: Scenario, outcome_in: Any, allocator: Allocator) -> int:
+    """Refuse all memory from each request on, then each single one; return their number."""
+    usual = [outcome(scenario.once) for _ in range(ROUNDS)][-1]
+    assert scenario.allows(ending(usual)), f"{scenario.name}: {usual}"
+    expected = repr(usual)
+
+    def allowed_at(start: int, stop: int) -> set[str]:
+        found = rounds_at(lambda: outcome_in(scenario, allocator, start, stop), allocator)
+        allowed = {repr(MemoryError), expected}
+        assert found <= allowed, f"{scenario.name}, {start} to {stop}: {found - allowed}"
+        after = repr(outcome(scenario.once))
+        assert after == expected, f"{scenario.name}, {start} to {stop}, then {after}"
+        return found
+
+    for number in itertools.count():
+        if allowed_at(number, 0) == {expected}:
+            break
+    for start in range(number):
+        allowed_at(start, start + 1)
+    return number
+
+
+def main() -> None:
+    allocator, place, *folder = sys.argv[1:]
+    sys.path += folder
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    refused = {"python": python_allocator, "numpy": numpy_allocator}[allocator]()
+    scenarios = successes()
+    if place == "shim":
+        scenarios += only_in_the_shim()
+    outcome_in = {"leastsq": outcome_in_leastsq, "shim": outcome_in_shim}[place]
+    for scenario in scenarios:
+        print(scenario.name, end=": ", flush=True)
+        number = sweep(scenario, outcome_in, refused)
+        assert number, "nothing was allocated"
+        print(number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""No fit leaves a reference or memory behind, whatever it ends with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import leak_scenarios
+import pytest
+
+SCRIPT = Path(__file__).with_name("leak_rounds.py")
+GROUPS = [group.__name__ for group in leak_scenarios.GROUPS]
+
+ROUNDS = 2000
+FITS = 20000
+
+
+def run_rounds(*arguments: object) -> None:
+    """Run the script in a process of its own, where pytest allocates nothing."""
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_reference_and_no_memory_stays_behind(group: str) -> None:
+    run_rounds(group, ROUNDS)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc/self/statm")
+def test_the_resident_memory_of_a_long_running_program_does_not_grow() -> None:
+    # A block of glibc's malloc takes 32 bytes at least: one a fit would be 640 kB.
+    run_rounds("resident", FITS, 500_000)
+
+
+def test_a_leak_of_one_thing_a_fit_would_be_seen() -> None:
+    run_rounds("leaking", ROUNDS)
