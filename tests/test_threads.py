@@ -210,16 +210,6 @@ def test_another_thread_makes_progress_during_a_big_factorisation(with_jacobian:
     assert between[0] > 20
 
 
-def test_another_thread_makes_progress_while_func_is_of_c_alone() -> None:
-    creeping = functools.partial(next, itertools.count(1.0, -1e-12))
-    options = {"Dfun": np.negative, "ftol": 0.0, "xtol": 0.0, "maxfev": 4 * 10**5}
-    with Spinner() as spinner:
-        before, start = spinner.turns, time.monotonic()
-        leastsq(creeping, 1.0, full_output=True, **options)
-        turns, took = spinner.turns - before, time.monotonic() - start
-    assert turns > took / 0.05
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_fork_while_another_thread_factors() -> None:
     matrix = np.random.default_rng(2).normal(size=(1000, 150))
