@@ -4,6 +4,10 @@
 #include <limits.h>
 #include <string.h>
 
+/* Items of inner sequences that are looked into where none is legal, to name
+ * the shape; and beyond those of a Jacobian's rows. */
+#define INNER_ITEMS ((Py_ssize_t)1 << 22)
+
 static int
 is_native_double(PyArrayObject *array)
 {
@@ -80,7 +84,7 @@ error:
 /* The array that NumPy makes of any object. A new reference, or NULL with an
  * exception. */
 static PyArrayObject *
-as_array(PyObject *value, const char *name)
+as_array(PyObject *value, const char *name, Py_ssize_t most_inner)
 {
     PyObject *array;
     PyObject *still;
@@ -88,7 +92,7 @@ as_array(PyObject *value, const char *name)
     if (PyArray_CheckExact(value)) {
         return (PyArrayObject *)Py_NewRef(value);
     }
-    still = snapshot_of(value, name);
+    still = snapshot_of(value, name, most_inner);
     if (still == NULL) {
         return NULL;
     }
@@ -129,9 +133,9 @@ set_type_error(PyObject *value, PyArrayObject *array, const char *name)
 /* Any real values as an array of the type they have, for to_doubles. A new
  * reference, or NULL with TypeError for what is not real numbers. */
 static PyArrayObject *
-as_real_array(PyObject *value, const char *name)
+as_real_array(PyObject *value, const char *name, Py_ssize_t most_inner)
 {
-    PyArrayObject *array = as_array(value, name);
+    PyArrayObject *array = as_array(value, name, most_inner);
 
     if (array == NULL || is_real_type(PyArray_TYPE(array)) ||
         (PyArray_TYPE(array) == NPY_OBJECT &&
@@ -272,7 +276,7 @@ copy_plain_sequence(PyObject *value, npy_intp size, double *out)
 PyArrayObject *
 convert_first_residuals(PyObject *value, npy_intp least, int *type_num)
 {
-    PyArrayObject *array = as_real_array(value, "func");
+    PyArrayObject *array = as_real_array(value, "func", INNER_ITEMS);
     npy_intp size;
 
     if (array == NULL) {
@@ -313,7 +317,7 @@ convert_residuals(PyObject *value, npy_intp size, double *out)
     if (done != 0) {
         return done < 0 ? -1 : 0;
     }
-    array = as_real_array(value, "func");
+    array = as_real_array(value, "func", INNER_ITEMS);
     if (array == NULL) {
         return -1;
     }
@@ -420,7 +424,8 @@ convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
 {
     npy_intp rows = col_deriv ? n : m;
     npy_intp columns = col_deriv ? m : n;
-    PyArrayObject *array = as_real_array(value, "Dfun");
+    PyArrayObject *array =
+        as_real_array(value, "Dfun", 2 * m * n + INNER_ITEMS);
 
     if (array == NULL) {
         return -1;

@@ -132,6 +132,8 @@ solve_run(Solve *solve, Problem *problem)
     int *ipvt = PyArray_DATA(solve->ipvt);
 
     problem->fjac = fjac;
+    problem->x = x;
+    problem->fvec = fvec;
     if (problem->dfun == NULL) {
         lmdif_(problem_residual_fcn, &problem->m, &problem->n, x, fvec,
                &solve->ftol, &solve->xtol, &solve->gtol, &solve->maxfev,
@@ -147,10 +149,12 @@ solve_run(Solve *solve, Problem *problem)
                solve->wa3, solve->wa4);
     }
     problem_take_gil(problem);
-    if (problem->not_finite ||
-        (info > 0 && (problem_not_finite(x, problem->n) ||
-                      (problem->fresh_jacobian &&
-                       problem_triangle_not_finite(problem))))) {
+    /* An exception, or improper input. */
+    if (info <= 0 && !problem->not_finite) {
+        return info;
+    }
+    if (problem_leapt(problem) || problem->not_finite ||
+        (problem->fresh_jacobian && problem_triangle_not_finite(problem))) {
         return INFO_NOT_FINITE;
     }
     return info;

@@ -42,6 +42,8 @@ problem_clear(Problem *problem)
 {
     PyMem_Free(problem->call);
     problem->call = NULL;
+    PyMem_Free(problem->last_finite);
+    problem->last_finite = NULL;
     Py_CLEAR(problem->result);
     Py_CLEAR(problem->argument);
     Py_CLEAR(problem->args);
@@ -233,10 +235,51 @@ any_nan(const double *values, Py_ssize_t size)
     return 0;
 }
 
+/* Save x and fvec where the trial point is at infinity. 0, or -1 with an
+ * exception. */
+static int
+save_before_leap(Problem *problem, const double *trial)
+{
+    size_t n = (size_t)problem->n;
+    size_t m = (size_t)problem->m;
+
+    if (!problem_not_finite(trial, problem->n) ||
+        problem_not_finite(problem->x, problem->n)) {
+        return 0;
+    }
+    if (problem->last_finite == NULL) {
+        problem->last_finite = PyMem_New(double, n + m);
+        if (problem->last_finite == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    memcpy(problem->last_finite, problem->x, n * sizeof(double));
+    memcpy(problem->last_finite + n, problem->fvec, m * sizeof(double));
+    return 0;
+}
+
+int
+problem_leapt(Problem *problem)
+{
+    size_t n = (size_t)problem->n;
+    size_t m = (size_t)problem->m;
+
+    if (!problem_not_finite(problem->x, problem->n)) {
+        return 0;
+    }
+    /* There is none when x0 itself was at infinity. */
+    if (problem->last_finite != NULL) {
+        memcpy(problem->x, problem->last_finite, n * sizeof(double));
+        memcpy(problem->fvec, problem->last_finite + n, m * sizeof(double));
+    }
+    return 1;
+}
+
 /* Residuals at the start or at a trial point: 0, or -1 as the callbacks
  * report it.
  *
- * MINPACK rejects a trial point where the residuals are NaN, and one at
+ * MINPACK rejects a trial point where the residuals are NaN, and most at
  * infinity. But where overflow made the point itself NaN, the predicted
  * reduction is NaN too, no comparison with it holds, and MINPACK would take
  * the point for an improvement. */
@@ -255,6 +298,9 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
     }
     if (problem->not_finite || any_nan(x, problem->n)) {
         problem->not_finite = 1;
+        return -1;
+    }
+    if (save_before_leap(problem, x) < 0) {
         return -1;
     }
     if (evaluate_residuals(problem, x, fvec) < 0) {

@@ -33,6 +33,9 @@ typedef struct {
 
     const double *first; /* func's first result until MINPACK asks for it */
     const double *fjac;  /* borrowed: MINPACK's m by n matrix */
+    double *x;           /* borrowed: MINPACK's best point, */
+    double *fvec;        /* and the residuals there */
+    double *last_finite; /* owned; NULL, or x and fvec before a leap */
 } Problem;
 
 /* Take references to the functions and args. `problem` is all zero before;
@@ -55,6 +58,11 @@ int problem_not_finite(const double *values, Py_ssize_t size);
 /* Whether R, in the upper triangle of fjac, has a NaN or infinity. Its columns
  * have the norms of the Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);
+
+/* Whether x has a NaN or infinity. MINPACK then took a trial point there for
+ * an improvement, and nothing finite can follow; x and fvec become again what
+ * they were before it. */
+int problem_leapt(Problem *problem);
 
 /* Take the GIL back if MINPACK was left running without it. To be called when
  * MINPACK has returned; the callbacks see to themselves. */

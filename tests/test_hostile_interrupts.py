@@ -30,7 +30,8 @@ from rosenbrock import (
 
 from pyminpack import leastsq
 
-FOREVER: dict[str, Any] = {"ftol": 0.0, "xtol": 0.0, "maxfev": 2**31 - 1}
+# Long enough to be interrupted, and some ten seconds if nothing does it.
+FOREVER: dict[str, Any] = {"ftol": 0.0, "xtol": 0.0, "maxfev": 10**7}
 
 
 def creeping() -> Callable[[Any], Any]:
@@ -55,7 +56,7 @@ class Converted(Creeping):
         return self.creep(None)
 
 
-# Fits that would last for hours.
+# Fits that wait to be interrupted.
 
 
 def fit_python() -> None:

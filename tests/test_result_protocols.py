@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,38 @@ def test_items_without_a_length_are_refused_and_not_listed() -> None:
         leastsq(lambda x: Endless(), [1.0, 2.0])
     with pytest.raises(TypeError, match="must return real numbers"):
         leastsq(lambda x: [Endless(), 1.0], [1.0, 2.0])
+
+
+class Unending(Sequence):
+    """Has a length, and items without end."""
+
+    def __iter__(self) -> Any:
+        return itertools.repeat(1.0)
+
+
+def test_a_sequence_without_end_is_not_listed_for_ever() -> None:
+    with pytest.raises(ValueError, match=r"^func returned a sequence of type 'Unending' that has"):
+        leastsq(lambda x: Unending(x), [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"more than \d+ items, and says that it has 2$"):
+        leastsq(rosenbrock, [1.0, 2.0], Dfun=lambda x: [Unending(x), Unending(x)])
+
+
+def test_small_lists_that_pretend_to_be_huge() -> None:
+    nested: Any = 1.0
+    for _ in range(4):
+        nested = [nested] * 10_000
+    with pytest.raises(ValueError, match=r"^func returned nested sequences of more than 4194304"):
+        leastsq(lambda x: nested, [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"^Dfun returned nested sequences of more than"):
+        leastsq(rosenbrock, [1.0, 2.0], Dfun=lambda x: nested)
+
+
+def test_a_jacobian_as_a_list_of_many_rows() -> None:
+    rows = [[1.0, 2.0], [3.0, 5.0]] * 1_100_000
+    matrix = np.array(rows)
+    y = matrix @ [-2.0, 3.0]
+    x, _ = leastsq(lambda x: matrix @ x - y, [-1.0, 1.0], Dfun=lambda x: rows, ftol=1.0)
+    np.testing.assert_allclose(x, [-2.0, 3.0], rtol=1e-9)
 
 
 class Raising(type):
