@@ -39,6 +39,8 @@ def _run(*command: str) -> None:
 @pytest.fixture(scope="session")
 def native_build() -> Path:
     """Build minpack/ as a shared library, and the programs of tests/native; return the folder."""
+    if ready := os.environ.get("PYMINPACK_NATIVE_BUILD"):
+        return Path(ready)
     meson = find_tool("meson")
     find_tool("ninja")
     find_tool("gfortran")

@@ -69,6 +69,7 @@ def started() -> Callable[[Any], Any]:
     return generator.send
 
 
+@pytest.mark.thread_unsafe(reason="a generator runs in one thread at a time")
 @pytest.mark.parametrize(
     "func",
     [

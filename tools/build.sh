@@ -57,7 +57,7 @@ install_groups() {
         stamp_is "group-$group" "$wanted" && continue
         options+=(--group "$group")
         # Another meson or NumPy does not continue what the last one configured.
-        if [ "$group" = build ]; then rm -rf build/vendored build/system build/native; fi
+        if [ "$group" = build ]; then rm -rf build; fi
     done
     ((${#options[@]})) || return 0
     step "installing the Python packages for: $*" install_with_new_pip "${options[@]}"

@@ -95,8 +95,15 @@ have() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY"), "Python.h")))' ;;
         venv) [ "$python" = .venv/bin/python ] || "$python" -c 'import ensurepip' 2>/dev/null ;;
         argonne) can_link -lminpack -l:libcminpack.so.1 ;;
+        sanitizers) can_link -fsanitize=address,undefined && runtime_of_gcc ;;
+        analyzer) echo 'int x;' | compile_c -fanalyzer -S -o /dev/null ;;
+        cppcheck) command -v cppcheck >/dev/null ;;
+        valgrind) command -v valgrind >/dev/null ;;
     esac
 }
+
+# clang keeps the sanitizers' code elsewhere, and has another option to link it to a module.
+runtime_of_gcc() { case $($(first_command "${CC:-cc}" gcc) -print-file-name=libasan.so) in /*) ;; *) return 1 ;; esac; }
 
 in_words() {
     case $1 in
@@ -105,6 +112,9 @@ in_words() {
         headers) echo "the header Python.h of $python (for src/)" ;;
         venv) echo "the modules venv and ensurepip of $python (for .venv)" ;;
         argonne) echo "Argonne's MINPACK and its C port (which the tests compare with)" ;;
+        sanitizers) echo "GCC's AddressSanitizer and UndefinedBehaviorSanitizer" ;;
+        analyzer) echo "a C compiler that knows -fanalyzer" ;;
+        cppcheck | valgrind) echo "$1" ;;
     esac
 }
 
@@ -117,6 +127,10 @@ packages_for() {
         apt-get:headers) echo "$prefix-dev" ;;
         apt-get:venv) echo "$prefix-venv" ;;
         apt-get:argonne) echo minpack-dev libminpack1 libcminpack1 ;;
+        # valgrind replaces functions of the loader, and finds them by libc6-dbg.
+        apt-get:valgrind) echo valgrind libc6-dbg ;;
+        dnf:sanitizers) echo libasan libubsan ;;
+        apt-get:cppcheck | dnf:cppcheck | brew:cppcheck | dnf:valgrind) echo "$1" ;;
         dnf:fortran) echo gcc-gfortran ;;
         dnf:c) echo gcc ;;
         dnf:headers) echo "$prefix-devel" ;;
@@ -133,6 +147,9 @@ how_to_get() {
             echo "install gcc or clang"
         fi ;;
         fortran) echo "install gfortran, a part of GCC" ;;
+        sanitizers | analyzer) echo "install GCC 10 or newer, and name it when it is not cc: CC=gcc ./dev ..." ;;
+        cppcheck) echo "install it" ;;
+        valgrind) echo "it exists for Linux" ;;
         headers | venv) echo "reinstall that Python with them, or name another: PYTHON=/path/to/python3 ./dev ..." ;;
     esac
 }
