@@ -114,6 +114,15 @@ def keep(x: Any, kept: deque[Any]) -> list[Any]:
     return linear(x)
 
 
+def leap() -> Scenario:
+    """A fit that takes a point at infinity for an improvement, and comes back."""
+    # Without NumPy, because CPython does not bear warnings where memory is refused.
+    func = Function(lambda x: [x.item(0), 1e200 * x.item(0) + 1e-160 * x.item(1) - 1e300])
+    dfun = Function(lambda x: [[1.0, 0.0], [1e200, 1e-160]])
+    scale = np.array([1e300, 1e-300])
+    return fitting("a leap", 9, func, Dfun=dfun, x0=[0.0, 1.0], diag=scale, full_output=True)
+
+
 def only_in_the_shim() -> list[Scenario]:
     """What CPython or NumPy do not bear when memory is refused to all of leastsq.
 
@@ -142,6 +151,7 @@ def only_in_the_shim() -> list[Scenario]:
     return [
         *refused,
         fitting("diag", FOUND, func, diag=np.array([1.0, 2.0]), full_output=True),
+        leap(),
         fitting("diag < 0", 0, func, diag=np.array([1.0, -1.0]), full_output=True),
         fitting("a warning", 5, Function(curve), maxfev=2),
         fitting("too few", TypeError, Function(returning([1.0]))),

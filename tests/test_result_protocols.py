@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bits import assert_same_bits
+from bits import Counted, assert_same_bits
 from rosenbrock import PLAIN, Sequence, fit, rosenbrock
 
 from pyminpack import leastsq
@@ -76,6 +76,29 @@ def test_a_sequence_without_end_is_not_listed_for_ever() -> None:
         leastsq(lambda x: Unending(x), [1.0, 2.0])
     with pytest.raises(ValueError, match=r"more than \d+ items, and says that it has 2$"):
         leastsq(rosenbrock, [1.0, 2.0], Dfun=lambda x: [Unending(x), Unending(x)])
+
+
+@pytest.mark.parametrize("method", ["__len__", "__iter__", "__next__", "__getitem__"])
+@pytest.mark.parametrize("call", [1, 3])
+def test_an_exception_while_a_sequence_is_listed(method: str, call: int) -> None:
+    trouble = LookupError("trouble")
+
+    def fail(self: Any, *args: Any) -> Any:
+        raise trouble
+
+    methods: dict[str, Any] = {method: fail}
+    if method == "__next__":
+        methods["__iter__"] = lambda self: self
+    raising = type("Raising", (Sequence,), methods)
+
+    def func(x: Any) -> Any:
+        return raising(rosenbrock(x)) if counted.calls == call else rosenbrock(x)
+
+    counted = Counted(func)
+    with pytest.raises(LookupError) as caught:
+        leastsq(counted, [1.0, 2.0])
+    assert caught.value is trouble
+    assert counted.calls == call
 
 
 def test_small_lists_that_pretend_to_be_huge() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from array import array
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from bits import assert_same_bits, packed
 
-from pyminpack import leastsq
+from pyminpack import _core, leastsq
 
 START = [4.0, 5.0, 6.0]
 JACOBIAN = np.vstack([np.eye(3), np.full((2, 3), 0.5)])
@@ -165,3 +166,40 @@ def test_the_name_of_a_function_may_be_missing_but_not_broken() -> None:
         leastsq(linear, START, Dfun=Nameless(AttributeError("none")))
     with pytest.raises(KeyError, match="broken"):
         leastsq(linear, START, Dfun=Nameless(KeyError("broken")))
+
+
+def solve(func: Any, col_deriv: Any = False) -> Any:
+    """Call the shim itself."""
+    start = np.array(START)
+    return _core.solve(func, None, start, (), col_deriv, 1e-8, 1e-8, 0.0, 100.0, 99, None, None)
+
+
+def test_a_truth_value_that_raises() -> None:
+    class Untrue:
+        def __bool__(self) -> bool:
+            raise trouble
+
+    trouble = ZeroDivisionError("trouble")
+    with pytest.raises(ZeroDivisionError) as caught:
+        solve(linear, Untrue())
+    assert caught.value is trouble
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="functions of C no longer count")
+@pytest.mark.thread_unsafe(reason="the limit of recursion is everybody's")
+def test_a_call_of_func_counts_as_recursion() -> None:
+    """Otherwise functions of C alone that fit within fits would overflow the stack."""
+    before = sys.getrecursionlimit()
+    refused = []
+    for limit in range(2, before):
+        try:
+            sys.setrecursionlimit(limit)
+            refused.append(solve(np.negative))
+        except RecursionError as error:
+            refused.append(str(error))
+        finally:
+            sys.setrecursionlimit(before)
+        if not isinstance(refused[-1], str):
+            break
+    text = "maximum recursion depth exceeded in a function that leastsq calls"
+    assert text in refused

@@ -9,6 +9,10 @@ readonly quick_for_sanitize="tests/test_config.py tests/test_contract_*.py tests
     tests/test_allocation_failure.py tests/test_survivors_shim.py"
 readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contract_exceptions.py
     tests/test_contract_jacobian.py tests/test_contract_not_finite.py"
+# What runs every line.
+readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
+    tests/test_survivors_*.py tests/test_routines.py tests/test_result_protocols.py tests/test_bits_mgh.py
+    tests/test_threads.py"
 readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py"
 
 # build_instrumented NAME SETUP_OPTION...: the package and the programs of tests/native, into
@@ -158,24 +162,22 @@ build_for_coverage() {
     build_instrumented coverage -Dbuildtype=debug -Db_coverage=true -Dfortran_args=-O0
 }
 
-# What is left out runs none of the code, or none of this build. Where memory fails, coverage.py would
-# fail before the shim does: those tests are measured in C alone.
+# Where memory fails, coverage.py would fail before the shim does: those tests are measured in C alone.
 coverage() {
-    local status=0 name folder=build/coverage
-    local -a runner without=()
+    local status=0 folder=build/coverage
+    local -a runner
     build_for_coverage
     with_build coverage
     rm -rf "$folder/report"
     mkdir "$folder/report"
     find "$folder" -name '*.gcda' -exec rm {} +
-    for name in build clients demo fences leaks memory_state mutation readme system_build wheel; do
-        without+=("--ignore=tests/test_$name.py")
-    done
-    name=tests/test_allocation_failure.py
     .venv/bin/coverage erase
-    "${runner[@]}" .venv/bin/coverage run -m pytest "${without[@]}" \
-        "--ignore=$name" "$@" || status=$?
-    names_tests "$@" || "${runner[@]}" .venv/bin/python -m pytest -q "$name" || status=$?
+    if ! names_tests "$@"; then
+        "${runner[@]}" .venv/bin/python -m pytest -q tests/test_allocation_failure.py || status=$?
+        # shellcheck disable=SC2086  # a list of files
+        set -- $all_for_coverage "$@"
+    fi
+    "${runner[@]}" .venv/bin/coverage run -m pytest "$@" || status=$?
     .venv/bin/coverage combine --quiet
     .venv/bin/coverage json --quiet -o "$folder/report/python.json"
     .venv/bin/coverage html --quiet -d "$folder/report/python"
