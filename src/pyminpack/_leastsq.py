@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 # MINPACK counts evaluations in a C int, and may overshoot its limit by up to N + 1.
 _MAX_INT = 2**31 - 1
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 def leastsq(
     func: Callable[..., Any],
@@ -140,12 +142,14 @@ def leastsq(
     >>> x.round(6), ier in (1, 2, 3, 4)
     (array([5. , 0.5]), True)
     """
-    _check_callable("func", func)
-    if Dfun is not None:
-        _check_callable("Dfun", Dfun)
+    if not callable(func):
+        raise _not_callable("func", func)
+    if Dfun is not None and not callable(Dfun):
+        raise _not_callable("Dfun", Dfun)
     full_output, col_deriv = bool(full_output), bool(col_deriv)
     start = _real_array("x0", x0).ravel()
-    if start.size == 0 and not full_output:
+    n = start.size
+    if n == 0 and not full_output:
         raise TypeError("x0 is empty; it must hold at least one number")
     if not isinstance(args, tuple):
         args = (args,)
@@ -153,15 +157,15 @@ def leastsq(
     factor = _real("factor", factor)
     if epsfcn is not None:
         epsfcn = _real("epsfcn", epsfcn)
-    limit = _evaluation_limit(maxfev, start.size, Dfun is not None)
-    scale = None if diag is None else _scale(diag, start.size)
+    limit = _evaluation_limit(maxfev, n, Dfun is not None)
+    scale = None if diag is None else _scale(diag, n)
 
     x, fvec, fjac, ipvt, qtf, nfev, njev, ier = _core.solve(
         func, Dfun, start, args, col_deriv, ftol, xtol, gtol, factor, limit, epsfcn, scale
     )
 
     if full_output or not 1 <= ier <= 4:
-        improper = _improper(start.size, ftol, xtol, gtol, factor, scale) if ier == 0 else ""
+        improper = _improper(n, ftol, xtol, gtol, factor, scale) if ier == 0 else ""
         message = describe(ier, ftol, xtol, gtol, limit, improper)
     if not full_output:
         if ier == 0:
@@ -178,9 +182,8 @@ def leastsq(
     return x, cov_x, infodict, message, ier
 
 
-def _check_callable(name: str, value: object) -> None:
-    if not callable(value):
-        raise TypeError(f"{name} must be callable, and an object of type {_type(value)} is not")
+def _not_callable(name: str, value: object) -> TypeError:
+    return TypeError(f"{name} must be callable, and an object of type {_type(value)} is not")
 
 
 def _type(value: object) -> str:
@@ -188,12 +191,14 @@ def _type(value: object) -> str:
 
 
 def _real_array(name: str, value: ArrayLike) -> _Vector:
-    """Return `value` as a float64 array, and refuse what NumPy would have to guess at."""
-    array = np.asarray(value)
+    """Return `value` as a float64 array of its own, and refuse what NumPy would have to guess at."""
+    # A copy, because an array that is float64 already may still be misaligned.
+    array = np.array(value)
+    if array.dtype is _FLOAT64:
+        return array
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
-    # A copy, because an array that is float64 already may still be misaligned.
-    return np.array(array, dtype=np.float64)
+    return array.astype(_FLOAT64)
 
 
 def _scale(diag: ArrayLike, n: int) -> _Vector:
@@ -208,27 +213,39 @@ def _scale(diag: ArrayLike, n: int) -> _Vector:
 
 
 def _real(name: str, value: Any) -> float:
-    # float() would read text, and drop the imaginary part of NumPy's complex numbers.
-    is_text = isinstance(value, (str, bytes, bytearray))
-    if is_text or np.dtype(getattr(value, "dtype", float)).kind == "c":
-        raise TypeError(f"{name} must be a real number, not of type {_type(value)}")
-    try:
-        number = float(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a real number, not of type {_type(value)}") from None
+    number = value if type(value) is float else _converted(name, value)
     if number != number:
         raise ValueError(f"{name} must not be NaN")
     return number
 
 
-def _evaluation_limit(maxfev: Any, n: int, has_jacobian: bool) -> int:
+def _converted(name: str, value: Any) -> float:
+    """Return what is no float as one."""
+    if type(value) is int:
+        return float(value)
+    # float() would read text, and drop the imaginary part of NumPy's complex numbers.
+    is_text = isinstance(value, (str, bytes, bytearray))
+    if is_text or np.dtype(getattr(value, "dtype", float)).kind == "c":
+        raise TypeError(f"{name} must be a real number, not of type {_type(value)}")
     try:
-        limit = operator.index(maxfev)
+        return float(value)
     except TypeError:
-        raise TypeError(f"maxfev must be an integer, not of type {_type(maxfev)}") from None
+        raise TypeError(f"{name} must be a real number, not of type {_type(value)}") from None
+
+
+def _evaluation_limit(maxfev: Any, n: int, has_jacobian: bool) -> int:
+    limit = maxfev if type(maxfev) is int else _integer("maxfev", maxfev)
     if limit <= 0:
         limit = (100 if has_jacobian else 200) * (n + 1)
-    return max(1, min(limit, _MAX_INT - (n + 1)))
+    most = _MAX_INT - (n + 1)
+    return limit if limit <= most else max(1, most)
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not of type {_type(value)}") from None
 
 
 def _improper(
