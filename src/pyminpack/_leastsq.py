@@ -191,7 +191,7 @@ def _type(value: object) -> str:
 
 
 def _real_array(name: str, value: ArrayLike) -> _Vector:
-    """Return `value` as a float64 array of its own, and refuse what NumPy would have to guess at."""
+    """Return a float64 copy of `value`, and refuse what NumPy would have to guess at."""
     # A copy, because an array that is float64 already may still be misaligned.
     array = np.array(value)
     if array.dtype is _FLOAT64:
