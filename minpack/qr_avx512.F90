@@ -1,0 +1,11 @@
+! The blocked factorisation for processors with AVX-512: the same sources under other module names.
+#define qr_kernels qr_kernels_avx512
+#define qr_fold qr_fold_avx512
+#define qr_tall qr_tall_avx512
+#define qr_pivoted qr_pivoted_avx512
+#define qr_damped qr_damped_avx512
+#include "qr_kernels.f90"
+#include "qr_fold.f90"
+#include "qr_tall.f90"
+#include "qr_pivoted.f90"
+#include "qr_damped.f90"
