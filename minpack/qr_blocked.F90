@@ -120,7 +120,7 @@ pure subroutine blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
     integer(ip), intent(in), value :: n
         !! order of R
     integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`: a multiple of 8, at least n
+        !! leading dimension of `r`: a multiple of 16, at least n
 
     ! In-outputs
     real(dp), intent(inout) :: r(ldr, n)

@@ -7,8 +7,8 @@ module qr_fold
 !! then passes over the other columns once. Panels of several such fours do the same on a larger
 !! scale: B is read once for each panel.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_kernels, only: strip, dots_4x3, dots_4x1, update_4x3, update_4x1, dots_first, reflect_3, &
-                      reflect_2, reflect_1, finish_four
+use qr_kernels, only: strip, dots_4x3, dots_4x2, dots_4x1, update_4x3, update_4x2, update_4x1, &
+                      dots_first, reflect_3, reflect_2, reflect_1, finish_four
 implicit none (type, external)
 private
 public :: widest, fold
@@ -92,60 +92,60 @@ pure subroutine reduce_four(pivots, cols, r, ldr, strips, b, ldb, t)
         !! shape (widest, 4); on exit, when four were reduced, the first four rows are T transposed
 
     ! Locals
-    real(dp) :: head(4, 4), tau(4), s(4), g(6), factor
+    real(dp) :: head(4, 4), tau(4), s(5), w(3), g(6), factor
     integer(ip) :: j, k
 
-    ! Beyond the last column of R there are none but zeros in B, too.
+    ! By rows. Beyond the last column of R there are none but zeros in B, too.
     head = 0
     do k = 1, cols
         do j = 1, min(k, pivots)
-            head(j, k) = r(j, k)
+            head(k, j) = r(j, k)
         end do
     end do
 
     call dots_first(strips, b, ldb, s)
-    call reflect_head(head(1, 1), head(1, 2:4), s(1), s(2:4), tau(1), factor)
-    call reflect_3(strips, factor, s(2:4), b, ldb, s(1:3))
-    if (pivots >= 2) then
-        call reflect_head(head(2, 2), head(2, 3:4), s(1), s(2:3), tau(2), factor)
-        call reflect_2(strips, factor, s(2:3), b(1, 2), ldb, s(1:2))
-    end if
-    if (pivots >= 3) then
-        call reflect_head(head(3, 3), head(3, 4:4), s(1), s(2:2), tau(3), factor)
-        call reflect_1(strips, factor, s(2), b(1, 3), ldb, s(1))
-    end if
-    if (pivots >= 4) then
-        call reflect_head(head(4, 4), head(4, 5:4), s(1), s(2:1), tau(4), factor)
-        call finish_four(strips, factor, b, ldb, g)
-        call form_t(tau, g, t)
-    end if
+    do j = 1, pivots
+        call reflect_head(4 - j, head(j, j), s(1), s(2), w, tau(j), factor)
+        select case (cols - j)
+        case (3)
+            call reflect_3(strips, factor, w, b(1, j), ldb, s)
+        case (2)
+            call reflect_2(strips, factor, w, b(1, j), ldb, s)
+        case (1)
+            call reflect_1(strips, factor, w(1), b(1, j), ldb, s(1))
+        case (0)
+            call finish_four(strips, factor, b, ldb, g)
+            call form_t(tau, g, t)
+        end select
+    end do
 
     do k = 1, cols
         do j = 1, min(k, pivots)
-            r(j, k) = head(j, k)
+            r(j, k) = head(k, j)
         end do
     end do
 end subroutine reduce_four
 
-pure subroutine reflect_head(alpha, row, square, s, tau, factor)
+pure subroutine reflect_head(n, row, square, s, w, tau, factor)
 !! Make the reflection that reduces a column to its element in R, and apply it to the row of R.
 !!
 !! The new element has the opposite sign, so that their difference has no cancellation.
 
     ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of elements right of the column's own
     real(dp), intent(in) :: square
         !! the sum of squares of the column of B
+    real(dp), intent(in) :: s(n)
+        !! shape (n); the products of the column of B with those to its right
 
     ! In-outputs
-    real(dp), intent(inout) :: alpha
-        !! the element of R
-    real(dp), intent(inout) :: row(:)
-        !! the elements of R to its right
-    real(dp), intent(inout) :: s(:)
-        !! as many as `row`; on entry the products of the column of B with those to its right, on
-        !! exit the weights of v that are to be taken off them
+    real(dp), intent(inout) :: row(n + 1)
+        !! shape (n + 1); the row of R
 
     ! Outputs
+    real(dp), intent(inout) :: w(n)
+        !! shape (n); the weights of v that are to be taken off the columns to the right
     real(dp), intent(out) :: tau
         !! the scalar of the reflection
     real(dp), intent(out) :: factor
@@ -153,22 +153,19 @@ pure subroutine reflect_head(alpha, row, square, s, tau, factor)
 
     ! Locals
     real(dp) :: beta
-    integer(ip) :: k
 
     tau = 0
     factor = 0
     if (square == 0) then
-        s = 0
+        w = 0
         return
     end if
-    beta = -sign(sqrt(alpha * alpha + square), alpha)
-    factor = 1 / (alpha - beta)
-    tau = (beta - alpha) / beta
-    alpha = beta
-    do k = 1, size(s)
-        s(k) = tau * (row(k) + factor * s(k))
-        row(k) = row(k) - s(k)
-    end do
+    beta = -sign(sqrt(row(1) * row(1) + square), row(1))
+    factor = 1 / (row(1) - beta)
+    tau = (beta - row(1)) / beta
+    row(1) = beta
+    w = tau * (row(2:) + factor * s)
+    row(2:) = row(2:) - w
 end subroutine reflect_head
 
 pure subroutine form_t(tau, g, t)
@@ -279,7 +276,17 @@ pure subroutine apply(p, cols, strips, v, ldb, t, r, ldr, c)
         end do
         k = k + 3
     end do
-    do k = k, cols
+    select case (cols - k)
+    case (1)
+        do j = 1, p, 4
+            call dots_4x2(strips, v(1, j), ldb, c(1, k), ldb, w(j, 1), widest)
+        end do
+        call weigh(p, t, r(1, k), w(1, 1))
+        call weigh(p, t, r(1, k + 1), w(1, 2))
+        do j = 1, p, 4
+            call update_4x2(strips, v(1, j), ldb, w(j, 1), widest, c(1, k), ldb)
+        end do
+    case (0)
         do j = 1, p, 4
             call dots_4x1(strips, v(1, j), ldb, c(1, k), w(j, 1))
         end do
@@ -287,7 +294,7 @@ pure subroutine apply(p, cols, strips, v, ldb, t, r, ldr, c)
         do j = 1, p, 4
             call update_4x1(strips, v(1, j), ldb, w(j, 1), c(1, k))
         end do
-    end do
+    end select
 end subroutine apply
 
 pure subroutine weigh(p, t, r, w)

@@ -2,19 +2,20 @@ module qr_kernels
 !! The inner loops of the blocked factorisations: sums of products of columns, and updates.
 !!
 !! A tile is four columns of reflections against three columns, or one, of what they act on: its
-!! twelve sums, or twelve weights, live in registers while the rows pass by in strips of eight. Each
-!! sum is split over the lanes of a vector, which `omp simd` allows for these loops and no others;
-!! which lane gets which row is fixed when the file is compiled. It is compiled once for every
-!! instruction set, under other module names.
+!! twelve sums, or twelve weights, live in registers while the rows pass by in strips. Each sum is
+!! split over the lanes of a vector, which `omp simd` allows for these loops and no others; which
+!! lane gets which row is fixed when the file is compiled. Where fewer sums would leave the adders
+!! waiting for their own results, the upper and the lower half of the rows have sums of their own.
+!! The file is compiled once for every instruction set, under other module names.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 implicit none (type, external)
 private
-public :: strip, dots_4x3, dots_4x1, update_4x3, update_4x1
+public :: strip, dots_4x3, dots_4x2, dots_4x1, update_4x3, update_4x2, update_4x1
 public :: dots_first, reflect_3, reflect_2, reflect_1, finish_four
 public :: sums_of_squares, norm
 
-integer(ip), parameter :: strip = 8
-    !! rows come in multiples of this, so that no vector is partly filled
+integer(ip), parameter :: strip = 16
+    !! rows come in multiples of this, so that no vector of half of them is partly filled
 
 contains
 
@@ -66,6 +67,48 @@ pure subroutine dots_4x3(strips, v, ldv, c, ldc, w, ldw)
     w(1:4, 3) = [s13, s23, s33, s43]
 end subroutine dots_4x3
 
+pure subroutine dots_4x2(strips, v, ldv, c, ldc, w, ldw)
+!! As `dots_4x3`, with two columns of C.
+
+    ! Inputs
+    integer(ip), intent(in) :: strips
+        !! number of strips of rows
+    integer(ip), intent(in) :: ldv
+        !! leading dimension of `v`
+    real(dp), intent(in) :: v(ldv, 4)
+        !! shape (ldv, 4); V
+    integer(ip), intent(in) :: ldc
+        !! leading dimension of `c`
+    real(dp), intent(in) :: c(ldc, 2)
+        !! shape (ldc, 2); C
+    integer(ip), intent(in) :: ldw
+        !! leading dimension of `w`, at least 4
+
+    ! In-outputs
+    real(dp), intent(inout) :: w(ldw, 2)
+        !! shape (ldw, 2); on exit the first four rows are the products
+
+    ! Locals
+    real(dp) :: s11, s21, s31, s41, s12, s22, s32, s42
+    integer(ip) :: i
+
+    s11 = 0; s21 = 0; s31 = 0; s41 = 0
+    s12 = 0; s22 = 0; s32 = 0; s42 = 0
+    !$omp simd reduction(+:s11,s21,s31,s41,s12,s22,s32,s42)
+    do i = 1, strip * strips
+        s11 = s11 + v(i, 1) * c(i, 1)
+        s21 = s21 + v(i, 2) * c(i, 1)
+        s31 = s31 + v(i, 3) * c(i, 1)
+        s41 = s41 + v(i, 4) * c(i, 1)
+        s12 = s12 + v(i, 1) * c(i, 2)
+        s22 = s22 + v(i, 2) * c(i, 2)
+        s32 = s32 + v(i, 3) * c(i, 2)
+        s42 = s42 + v(i, 4) * c(i, 2)
+    end do
+    w(1:4, 1) = [s11, s21, s31, s41]
+    w(1:4, 2) = [s12, s22, s32, s42]
+end subroutine dots_4x2
+
 pure subroutine dots_4x1(strips, v, ldv, c, w)
 !! w = V'*c for four columns of V.
 
@@ -84,18 +127,25 @@ pure subroutine dots_4x1(strips, v, ldv, c, w)
         !! shape (4); the products
 
     ! Locals
-    real(dp) :: s1, s2, s3, s4
-    integer(ip) :: i
+    real(dp) :: s1, s2, s3, s4, z1, z2, z3, z4
+    integer(ip) :: half, i, k
 
+    half = strip / 2 * strips
     s1 = 0; s2 = 0; s3 = 0; s4 = 0
-    !$omp simd reduction(+:s1,s2,s3,s4)
-    do i = 1, strip * strips
+    z1 = 0; z2 = 0; z3 = 0; z4 = 0
+    !$omp simd reduction(+:s1,s2,s3,s4,z1,z2,z3,z4) private(k)
+    do i = 1, half
+        k = i + half
         s1 = s1 + v(i, 1) * c(i)
         s2 = s2 + v(i, 2) * c(i)
         s3 = s3 + v(i, 3) * c(i)
         s4 = s4 + v(i, 4) * c(i)
+        z1 = z1 + v(k, 1) * c(k)
+        z2 = z2 + v(k, 2) * c(k)
+        z3 = z3 + v(k, 3) * c(k)
+        z4 = z4 + v(k, 4) * c(k)
     end do
-    w = [s1, s2, s3, s4]
+    w = [s1 + z1, s2 + z2, s3 + z3, s4 + z4]
 end subroutine dots_4x1
 
 pure subroutine update_4x3(strips, v, ldv, w, ldw, c, ldc)
@@ -134,6 +184,42 @@ pure subroutine update_4x3(strips, v, ldv, w, ldw, c, ldc)
         c(i, 3) = c(i, 3) - v1 * w(1, 3) - v2 * w(2, 3) - v3 * w(3, 3) - v4 * w(4, 3)
     end do
 end subroutine update_4x3
+
+pure subroutine update_4x2(strips, v, ldv, w, ldw, c, ldc)
+!! As `update_4x3`, with two columns of C.
+
+    ! Inputs
+    integer(ip), intent(in) :: strips
+        !! number of strips of rows
+    integer(ip), intent(in) :: ldv
+        !! leading dimension of `v`
+    real(dp), intent(in) :: v(ldv, 4)
+        !! shape (ldv, 4); V
+    integer(ip), intent(in) :: ldw
+        !! leading dimension of `w`, at least 4
+    real(dp), intent(in) :: w(ldw, 2)
+        !! shape (ldw, 2); the weights, in the first four rows
+    integer(ip), intent(in) :: ldc
+        !! leading dimension of `c`
+
+    ! In-outputs
+    real(dp), intent(inout) :: c(ldc, 2)
+        !! shape (ldc, 2); C
+
+    ! Locals
+    real(dp) :: v1, v2, v3, v4
+    integer(ip) :: i
+
+    !$omp simd
+    do i = 1, strip * strips
+        v1 = v(i, 1)
+        v2 = v(i, 2)
+        v3 = v(i, 3)
+        v4 = v(i, 4)
+        c(i, 1) = c(i, 1) - v1 * w(1, 1) - v2 * w(2, 1) - v3 * w(3, 1) - v4 * w(4, 1)
+        c(i, 2) = c(i, 2) - v1 * w(1, 2) - v2 * w(2, 2) - v3 * w(3, 2) - v4 * w(4, 2)
+    end do
+end subroutine update_4x2
 
 pure subroutine update_4x1(strips, v, ldv, w, c)
 !! c = c - V*w for four columns of V.
@@ -177,18 +263,25 @@ pure subroutine dots_first(strips, c, ldc, s)
         !! shape (4); the products
 
     ! Locals
-    real(dp) :: s1, s2, s3, s4
-    integer(ip) :: i
+    real(dp) :: s1, s2, s3, s4, z1, z2, z3, z4
+    integer(ip) :: half, i, k
 
+    half = strip / 2 * strips
     s1 = 0; s2 = 0; s3 = 0; s4 = 0
-    !$omp simd reduction(+:s1,s2,s3,s4)
-    do i = 1, strip * strips
+    z1 = 0; z2 = 0; z3 = 0; z4 = 0
+    !$omp simd reduction(+:s1,s2,s3,s4,z1,z2,z3,z4) private(k)
+    do i = 1, half
+        k = i + half
         s1 = s1 + c(i, 1) * c(i, 1)
         s2 = s2 + c(i, 1) * c(i, 2)
         s3 = s3 + c(i, 1) * c(i, 3)
         s4 = s4 + c(i, 1) * c(i, 4)
+        z1 = z1 + c(k, 1) * c(k, 1)
+        z2 = z2 + c(k, 1) * c(k, 2)
+        z3 = z3 + c(k, 1) * c(k, 3)
+        z4 = z4 + c(k, 1) * c(k, 4)
     end do
-    s = [s1, s2, s3, s4]
+    s = [s1 + z1, s2 + z2, s3 + z3, s4 + z4]
 end subroutine dots_first
 
 pure subroutine reflect_3(strips, factor, w, c, ldc, s)
@@ -214,25 +307,40 @@ pure subroutine reflect_3(strips, factor, w, c, ldc, s)
         !! shape (3); the products
 
     ! Locals
-    real(dp) :: v, c2, c3, c4, s2, s3, s4
-    integer(ip) :: i
+    real(dp) :: a1, a2, a3, a4, b1, b2, b3, b4
+    real(dp) :: s2, s3, s4, z2, z3, z4
+    integer(ip) :: half, i, k
 
+    half = strip / 2 * strips
     s2 = 0; s3 = 0; s4 = 0
-    !$omp simd reduction(+:s2,s3,s4) private(v, c2, c3, c4)
-    do i = 1, strip * strips
-        v = factor * c(i, 1)
-        c2 = c(i, 2) - v * w(1)
-        c3 = c(i, 3) - v * w(2)
-        c4 = c(i, 4) - v * w(3)
-        c(i, 1) = v
-        c(i, 2) = c2
-        c(i, 3) = c3
-        c(i, 4) = c4
-        s2 = s2 + c2 * c2
-        s3 = s3 + c2 * c3
-        s4 = s4 + c2 * c4
+    z2 = 0; z3 = 0; z4 = 0
+    !$omp simd reduction(+:s2,s3,s4,z2,z3,z4) private(k, a1, a2, a3, a4, b1, b2, b3, b4)
+    do i = 1, half
+        k = i + half
+        a1 = factor * c(i, 1)
+        a2 = c(i, 2) - a1 * w(1)
+        a3 = c(i, 3) - a1 * w(2)
+        a4 = c(i, 4) - a1 * w(3)
+        c(i, 1) = a1
+        c(i, 2) = a2
+        c(i, 3) = a3
+        c(i, 4) = a4
+        s2 = s2 + a2 * a2
+        s3 = s3 + a2 * a3
+        s4 = s4 + a2 * a4
+        b1 = factor * c(k, 1)
+        b2 = c(k, 2) - b1 * w(1)
+        b3 = c(k, 3) - b1 * w(2)
+        b4 = c(k, 4) - b1 * w(3)
+        c(k, 1) = b1
+        c(k, 2) = b2
+        c(k, 3) = b3
+        c(k, 4) = b4
+        z2 = z2 + b2 * b2
+        z3 = z3 + b2 * b3
+        z4 = z4 + b2 * b4
     end do
-    s = [s2, s3, s4]
+    s = [s2 + z2, s3 + z3, s4 + z4]
 end subroutine reflect_3
 
 pure subroutine reflect_2(strips, factor, w, c, ldc, s)
@@ -257,22 +365,34 @@ pure subroutine reflect_2(strips, factor, w, c, ldc, s)
         !! shape (2); the products
 
     ! Locals
-    real(dp) :: v, c2, c3, s2, s3
-    integer(ip) :: i
+    real(dp) :: a1, a2, a3, b1, b2, b3
+    real(dp) :: s2, s3, z2, z3
+    integer(ip) :: half, i, k
 
+    half = strip / 2 * strips
     s2 = 0; s3 = 0
-    !$omp simd reduction(+:s2,s3) private(v, c2, c3)
-    do i = 1, strip * strips
-        v = factor * c(i, 1)
-        c2 = c(i, 2) - v * w(1)
-        c3 = c(i, 3) - v * w(2)
-        c(i, 1) = v
-        c(i, 2) = c2
-        c(i, 3) = c3
-        s2 = s2 + c2 * c2
-        s3 = s3 + c2 * c3
+    z2 = 0; z3 = 0
+    !$omp simd reduction(+:s2,s3,z2,z3) private(k, a1, a2, a3, b1, b2, b3)
+    do i = 1, half
+        k = i + half
+        a1 = factor * c(i, 1)
+        a2 = c(i, 2) - a1 * w(1)
+        a3 = c(i, 3) - a1 * w(2)
+        c(i, 1) = a1
+        c(i, 2) = a2
+        c(i, 3) = a3
+        s2 = s2 + a2 * a2
+        s3 = s3 + a2 * a3
+        b1 = factor * c(k, 1)
+        b2 = c(k, 2) - b1 * w(1)
+        b3 = c(k, 3) - b1 * w(2)
+        c(k, 1) = b1
+        c(k, 2) = b2
+        c(k, 3) = b3
+        z2 = z2 + b2 * b2
+        z3 = z3 + b2 * b3
     end do
-    s = [s2, s3]
+    s = [s2 + z2, s3 + z3]
 end subroutine reflect_2
 
 pure subroutine reflect_1(strips, factor, w, c, ldc, s)
@@ -297,18 +417,28 @@ pure subroutine reflect_1(strips, factor, w, c, ldc, s)
         !! the sum of squares
 
     ! Locals
-    real(dp) :: v, c2
-    integer(ip) :: i
+    real(dp) :: a1, a2, b1, b2
+    real(dp) :: s2, z2
+    integer(ip) :: half, i, k
 
-    s = 0
-    !$omp simd reduction(+:s) private(v, c2)
-    do i = 1, strip * strips
-        v = factor * c(i, 1)
-        c2 = c(i, 2) - v * w
-        c(i, 1) = v
-        c(i, 2) = c2
-        s = s + c2 * c2
+    half = strip / 2 * strips
+    s2 = 0
+    z2 = 0
+    !$omp simd reduction(+:s2,z2) private(k, a1, a2, b1, b2)
+    do i = 1, half
+        k = i + half
+        a1 = factor * c(i, 1)
+        a2 = c(i, 2) - a1 * w
+        c(i, 1) = a1
+        c(i, 2) = a2
+        s2 = s2 + a2 * a2
+        b1 = factor * c(k, 1)
+        b2 = c(k, 2) - b1 * w
+        c(k, 1) = b1
+        c(k, 2) = b2
+        z2 = z2 + b2 * b2
     end do
+    s = s2 + z2
 end subroutine reflect_1
 
 pure subroutine finish_four(strips, factor, v, ldv, g)
@@ -365,18 +495,25 @@ pure subroutine sums_of_squares(strips, c, ldc, s)
         !! shape (4); the sums
 
     ! Locals
-    real(dp) :: s1, s2, s3, s4
-    integer(ip) :: i
+    real(dp) :: s1, s2, s3, s4, z1, z2, z3, z4
+    integer(ip) :: half, i, k
 
+    half = strip / 2 * strips
     s1 = 0; s2 = 0; s3 = 0; s4 = 0
-    !$omp simd reduction(+:s1,s2,s3,s4)
-    do i = 1, strip * strips
+    z1 = 0; z2 = 0; z3 = 0; z4 = 0
+    !$omp simd reduction(+:s1,s2,s3,s4,z1,z2,z3,z4) private(k)
+    do i = 1, half
+        k = i + half
         s1 = s1 + c(i, 1)**2
         s2 = s2 + c(i, 2)**2
         s3 = s3 + c(i, 3)**2
         s4 = s4 + c(i, 4)**2
+        z1 = z1 + c(k, 1)**2
+        z2 = z2 + c(k, 2)**2
+        z3 = z3 + c(k, 3)**2
+        z4 = z4 + c(k, 4)**2
     end do
-    s = [s1, s2, s3, s4]
+    s = [s1 + z1, s2 + z2, s3 + z3, s4 + z4]
 end subroutine sums_of_squares
 
 pure function norm(n, x)

@@ -13,7 +13,7 @@ public :: factor_triangle, triangle_work
 
 integer(ip), parameter :: wide = 32
     !! columns of a panel
-integer(ip), parameter :: chunk = 16
+integer(ip), parameter :: chunk = 8
     !! strips of rows that are brought up to date at a time: of a panel they fit the nearest cache
 
 contains
@@ -38,7 +38,7 @@ pure subroutine factor_triangle(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
     integer(ip), intent(in) :: n
         !! order of R
     integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`: a multiple of 8, at least n
+        !! leading dimension of `r`: a multiple of 16, at least n
 
     ! In-outputs
     real(dp), intent(inout) :: r(ldr, n)

@@ -59,7 +59,7 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         !! size `tall_work`; work
 
     ! Locals
-    integer(ip) :: i, j, rows, strips
+    integer(ip) :: i, j, rows, strips, last
     integer(wide_ip) :: origin
 
     do j = 1, n + 1
@@ -67,6 +67,9 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         work(j) = 1
         work(n + 1 + j) = 0
     end do
+    ! The columns beyond those of [A f] stay zero.
+    last = 2 * n + 2 + block_lead(n) * padded(n + 1)
+    work(last - 3 * block_lead(n) + 1:last) = 0
     origin = 1 - min(0_wide_ip, (m - 1) * down) - min(0_wide_ip, (n - 1) * right)
 
     do i = 1, m, block_rows(n)
@@ -139,7 +142,7 @@ pure function padded(n)
 end function padded
 
 pure subroutine pack(rows, strips, n, a, first, down, right, f, b, ldb)
-!! Copy rows of [A f] into a block, and fill it up with zeros.
+!! Copy rows of [A f] into a block, and fill its last strip up with zeros.
 
     ! Inputs
     integer(ip), intent(in) :: rows
@@ -162,10 +165,11 @@ pure subroutine pack(rows, strips, n, a, first, down, right, f, b, ldb)
         !! leading dimension of `b`
 
     ! Outputs
-    real(dp), intent(inout) :: b(ldb, padded(n + 1))
-        !! shape (ldb, n + 1 rounded up to a multiple of 4); the block
+    real(dp), intent(inout) :: b(ldb, n + 1)
+        !! shape (ldb, n + 1); the block
 
     ! Locals
+    integer(ip), parameter :: together = 8
     integer(ip) :: i, j, k
 
     if (down == 1) then
@@ -173,18 +177,22 @@ pure subroutine pack(rows, strips, n, a, first, down, right, f, b, ldb)
             call copy(rows, a(first + (k - 1) * right), b(1, k))
         end do
     else
-        ! Eight rows at a time: what is read together lies together, and so does what is written.
-        do i = 1, rows, strip
+        ! Few rows at a time: what is read together lies together, and so does what is written.
+        do i = 0, rows - together, together
             do k = 1, n
-                do j = i, min(i + strip - 1, rows)
-                    b(j, k) = a(first + (j - 1) * down + (k - 1) * right)
+                do j = 1, together
+                    b(i + j, k) = a(first + (i + j - 1) * down + (k - 1) * right)
                 end do
+            end do
+        end do
+        do k = 1, n
+            do j = rows - mod(rows, together) + 1, rows
+                b(j, k) = a(first + (j - 1) * down + (k - 1) * right)
             end do
         end do
     end if
     b(1:rows, n + 1) = f
-    b(rows + 1:strip * strips, 1:n + 1) = 0
-    b(1:strip * strips, n + 2:) = 0
+    if (rows < strip * strips) b(rows + 1:strip * strips, 1:n + 1) = 0
 end subroutine pack
 
 pure subroutine copy(n, x, y)
