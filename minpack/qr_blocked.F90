@@ -57,7 +57,8 @@ pure function blocked_tall_work(n) bind(c, name="blocked_tall_work")
     blocked_tall_work = tall_work(n)
 end function blocked_tall_work
 
-pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) bind(c, name="blocked_tall")
+pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) &
+    bind(c, name="blocked_tall")
 !! The triangle R of [A f] = Q*[R q; 0 *], in one pass over A.
 
     ! Inputs
@@ -67,12 +68,12 @@ pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) bind(c,
         !! number of rows
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    real(dp), intent(in) :: a(*)
-        !! A, from its lowest address on
     integer(wide_ip), intent(in), value :: down
         !! elements from one row of A to the next; negative when rows run towards lower addresses
     integer(wide_ip), intent(in), value :: right
         !! elements from one column of A to the next; may be negative, too
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+        !! A, from its lowest address on
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
     integer(ip), intent(in), value :: ldr
@@ -82,8 +83,8 @@ pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) bind(c,
     real(dp), intent(inout) :: r(ldr, n + 1)
         !! shape (ldr, n + 1); in the first n rows R, with zeros below its diagonal, and as the last
         !! column the first n components of Q'*f
-    real(dp), intent(inout) :: work(*)
-        !! size `blocked_tall_work`; work
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (blocked_tall_work(n)); work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -135,8 +136,8 @@ pure subroutine blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
         !! shape (n); the diagonal of S
     real(dp), intent(inout) :: acnorm(n)
         !! shape (n); the norms of the columns of R
-    real(dp), intent(inout) :: work(*)
-        !! size `blocked_triangle_work`; work
+    real(dp), intent(inout) :: work(triangle_work(n))
+        !! shape (blocked_triangle_work(n)); work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -191,8 +192,8 @@ pure subroutine blocked_damped(isa, n, r, ldr, ipvt, diag, qtb, x, sdiag, work) 
         !! shape (n); the solution
     real(dp), intent(inout) :: sdiag(n)
         !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: work(*)
-        !! size `blocked_damped_work`; work
+    real(dp), intent(inout) :: work(damped_work(n))
+        !! shape (blocked_damped_work(n)); work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS

@@ -58,8 +58,8 @@ pure subroutine solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
         !! shape (n); the solution
     real(dp), intent(inout) :: sdiag(n)
         !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: work(*)
-        !! size `damped_work`; work
+    real(dp), intent(inout) :: work(damped_work(n))
+        !! shape (damped_work(n)); work
 
     ! Locals
     integer(ip) :: block, factor

@@ -113,7 +113,7 @@ pure subroutine reduce_four(pivots, cols, r, ldr, strips, b, ldb, t)
             call reflect_2(strips, factor, w, b(1, j), ldb, s)
         case (1)
             call reflect_1(strips, factor, w(1), b(1, j), ldb, s(1))
-        case (0)
+        case default
             call finish_four(strips, factor, b, ldb, g)
             call form_t(tau, g, t)
         end select
@@ -294,6 +294,8 @@ pure subroutine apply(p, cols, strips, v, ldb, t, r, ldr, c)
         do j = 1, p, 4
             call update_4x1(strips, v(1, j), ldb, w(j, 1), c(1, k))
         end do
+    case default
+        return
     end select
 end subroutine apply
 

@@ -53,8 +53,8 @@ pure subroutine factor_triangle(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
         !! shape (n); the diagonal of S
     real(dp), intent(inout) :: acnorm(n)
         !! shape (n); the norms of the columns of R
-    real(dp), intent(inout) :: work(*)
-        !! size `triangle_work`; work
+    real(dp), intent(inout) :: work(triangle_work(n))
+        !! shape (triangle_work(n)); work
 
     ! Locals
     integer(ip) :: j, rows, done, f, reference

@@ -38,12 +38,12 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         !! number of rows
     integer(ip), intent(in) :: n
         !! number of columns
-    real(dp), intent(in) :: a(*)
-        !! A, from its lowest address on
     integer(wide_ip), intent(in) :: down
         !! elements from one row of A to the next; negative when rows run towards lower addresses
     integer(wide_ip), intent(in) :: right
         !! elements from one column of A to the next; may be negative, too
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+        !! A, from its lowest address on
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
     integer(ip), intent(in) :: ldr
@@ -55,8 +55,8 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         !! n + 1 is q, the first n components of Q'*f
 
     ! In-outputs
-    real(dp), intent(inout) :: work(*)
-        !! size `tall_work`; work
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (tall_work(n)); work
 
     ! Locals
     integer(ip) :: i, j, rows, strips, last
@@ -75,8 +75,8 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
         strips = (rows + strip - 1) / strip
-        call pack(rows, strips, n, a, origin + (i - 1) * down, down, right, f(i), work(2 * n + 3), &
-                  block_lead(n))
+        call pack(rows, strips, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, &
+                  f(i), work(2 * n + 3), block_lead(n))
         call scale_columns(n, strips, work(2 * n + 3), block_lead(n), work(1), work(n + 2), r, ldr)
         call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n))
     end do
@@ -141,7 +141,7 @@ pure function padded(n)
     padded = 4 * ((n + 3) / 4)
 end function padded
 
-pure subroutine pack(rows, strips, n, a, first, down, right, f, b, ldb)
+pure subroutine pack(rows, strips, n, length, a, first, down, right, f, b, ldb)
 !! Copy rows of [A f] into a block, and fill its last strip up with zeros.
 
     ! Inputs
@@ -151,7 +151,9 @@ pure subroutine pack(rows, strips, n, a, first, down, right, f, b, ldb)
         !! of the block, at least as many rows
     integer(ip), intent(in) :: n
         !! number of columns of A
-    real(dp), intent(in) :: a(*)
+    integer(wide_ip), intent(in) :: length
+        !! number of elements of `a`
+    real(dp), intent(in) :: a(length)
         !! A
     integer(wide_ip), intent(in) :: first
         !! where in `a` the first row begins
