@@ -1,0 +1,210 @@
+module qr_blocked
+!! The blocked factorisation, for the instruction set that the caller names.
+!!
+!! The same sources are compiled for each; nothing here keeps what was chosen. Results depend on the
+!! instruction set in their last digits, and on nothing else but the arguments.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use qr_damped, only: damped_work, solve_damped
+use qr_pivoted, only: triangle_work, factor_triangle
+use qr_tall, only: tall_work, reduce_tall
+#ifdef HAVE_X86_VARIANTS
+use qr_damped_avx2, only: solve_damped_avx2 => solve_damped
+use qr_damped_avx512, only: solve_damped_avx512 => solve_damped
+use qr_pivoted_avx2, only: factor_triangle_avx2 => factor_triangle
+use qr_pivoted_avx512, only: factor_triangle_avx512 => factor_triangle
+use qr_tall_avx2, only: reduce_tall_avx2 => reduce_tall
+use qr_tall_avx512, only: reduce_tall_avx512 => reduce_tall
+#endif
+implicit none (type, external)
+private
+public :: baseline, avx2, avx512
+public :: blocked_variants
+public :: blocked_tall, blocked_triangle, blocked_damped
+public :: blocked_tall_work, blocked_triangle_work, blocked_damped_work
+
+integer(ip), parameter :: baseline = 0
+    !! what every processor of the architecture has
+integer(ip), parameter :: avx2 = 1
+    !! AVX2 and FMA
+integer(ip), parameter :: avx512 = 2
+    !! AVX-512 F, DQ and VL, and FMA
+
+contains
+
+pure function blocked_variants() bind(c, name="blocked_variants")
+!! How many instruction sets there are code for: they are numbered from 0, the baseline.
+
+    ! Result
+    integer(ip) :: blocked_variants
+
+#ifdef HAVE_X86_VARIANTS
+    blocked_variants = 3
+#else
+    blocked_variants = 1
+#endif
+end function blocked_variants
+
+pure function blocked_tall_work(n) bind(c, name="blocked_tall_work")
+!! The number of elements that `blocked_tall` needs to work.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: blocked_tall_work
+
+    blocked_tall_work = tall_work(n)
+end function blocked_tall_work
+
+pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) &
+    bind(c, name="blocked_tall")
+!! The triangle R of [A f] = Q*[R q; 0 *], in one pass over A.
+
+    ! Inputs
+    integer(ip), intent(in), value :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m
+        !! number of rows
+    integer(ip), intent(in), value :: n
+        !! number of columns, at least 1
+    integer(wide_ip), intent(in), value :: down
+        !! elements from one row of A to the next; negative when rows run towards lower addresses
+    integer(wide_ip), intent(in), value :: right
+        !! elements from one column of A to the next; may be negative, too
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+        !! A, from its lowest address on
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the column that goes along
+    integer(ip), intent(in), value :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! Outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); in the first n rows R, with zeros below its diagonal, and as the last
+        !! column the first n components of Q'*f
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (blocked_tall_work(n)); work
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        call reduce_tall_avx2(m, n, a, down, right, f, r, ldr, work)
+    case (avx512)
+        call reduce_tall_avx512(m, n, a, down, right, f, r, ldr, work)
+#endif
+    case default
+        call reduce_tall(m, n, a, down, right, f, r, ldr, work)
+    end select
+end subroutine blocked_tall
+
+pure function blocked_triangle_work(n) bind(c, name="blocked_triangle_work")
+!! The number of elements that `blocked_triangle` needs to work.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! order of the triangle
+
+    ! Result
+    integer(wide_ip) :: blocked_triangle_work
+
+    blocked_triangle_work = triangle_work(n)
+end function blocked_triangle_work
+
+pure subroutine blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, work) &
+    bind(c, name="blocked_triangle")
+!! The factorisation R*P = Q*S of an upper triangle, with the pivots of `qrfac_`.
+
+    ! Inputs
+    integer(ip), intent(in), value :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: n
+        !! order of R
+    integer(ip), intent(in), value :: ldr
+        !! leading dimension of `r`: a multiple of 16, at least n
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); on entry the upper triangle is R; on exit it is S, with zeros below
+    real(dp), intent(inout) :: qtf(n)
+        !! shape (n); on entry a vector, on exit Q' times it
+
+    ! Outputs
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); column j of R*P is column ipvt(j) of R
+    real(dp), intent(inout) :: rdiag(n)
+        !! shape (n); the diagonal of S
+    real(dp), intent(inout) :: acnorm(n)
+        !! shape (n); the norms of the columns of R
+    real(dp), intent(inout) :: work(triangle_work(n))
+        !! shape (blocked_triangle_work(n)); work
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        call factor_triangle_avx2(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+    case (avx512)
+        call factor_triangle_avx512(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+#endif
+    case default
+        call factor_triangle(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+    end select
+end subroutine blocked_triangle
+
+pure function blocked_damped_work(n) bind(c, name="blocked_damped_work")
+!! The number of elements that `blocked_damped` needs to work.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! order of R
+
+    ! Result
+    integer(wide_ip) :: blocked_damped_work
+
+    blocked_damped_work = damped_work(n)
+end function blocked_damped_work
+
+pure subroutine blocked_damped(isa, n, r, ldr, ipvt, diag, qtb, x, sdiag, work) &
+    bind(c, name="blocked_damped")
+!! What `qrsolv_` does, up to rounding and the signs of the rows of S.
+
+    ! Inputs
+    integer(ip), intent(in), value :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: n
+        !! order of R
+    integer(ip), intent(in), value :: ldr
+        !! leading dimension of `r`, at least n
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); column j of A*P is column ipvt(j) of A
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(in) :: qtb(n)
+        !! shape (n); the first n components of Q'*b
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
+        !! the strict lower triangle is the strict upper triangle of S, transposed
+
+    ! Outputs
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the solution
+    real(dp), intent(inout) :: sdiag(n)
+        !! shape (n); the diagonal of S
+    real(dp), intent(inout) :: work(damped_work(n))
+        !! shape (blocked_damped_work(n)); work
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        call solve_damped_avx2(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+    case (avx512)
+        call solve_damped_avx512(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+#endif
+    case default
+        call solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+    end select
+end subroutine blocked_damped
+
+end module qr_blocked

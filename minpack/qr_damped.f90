@@ -1,0 +1,292 @@
+module qr_damped
+!! Solution of the damped linear least-squares problem, by reflections of blocks of rows.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use qr_fold, only: fold
+use qr_kernels, only: strip
+implicit none (type, external)
+private
+public :: solve_damped, damped_work
+
+integer(ip), parameter :: block_rows = 64
+    !! rows of D that are folded into R at a time
+integer(ip), parameter :: block_lead = block_rows + strip
+    !! columns a power of two apart would share few lines of a cache
+integer(ip), parameter :: panel_columns = 16
+    !! how many columns are reduced before the others are touched
+
+contains
+
+pure function damped_work(n)
+!! The number of elements that `solve_damped` needs to work.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+
+    ! Result
+    integer(wide_ip) :: damped_work
+
+    damped_work = int(lead(n), wide_ip) * (n + 1) + block_lead * int(n + 4, wide_ip) + n + 1
+end function damped_work
+
+pure subroutine solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+!! Solve A*x = b, D*x = 0 in the sense of least squares, given A*P = Q*R and the first n components
+!! of Q'*b: what `qrsolv_` does, up to rounding and the signs of the rows of S.
+!!
+!! A block of rows of P'*D*P is zero left of its first row's diagonal element, so it leaves the rows
+!! of R above alone.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); column j of A*P is column ipvt(j) of A
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(in) :: qtb(n)
+        !! shape (n); the first n components of Q'*b
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
+        !! the strict lower triangle is the strict upper triangle of S, transposed
+
+    ! Outputs
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the solution
+    real(dp), intent(inout) :: sdiag(n)
+        !! shape (n); the diagonal of S
+    real(dp), intent(inout) :: work(damped_work(n))
+        !! shape (damped_work(n)); work
+
+    ! Locals
+    integer(ip) :: block, factor
+
+    factor = 1 + lead(n) * (n + 1)
+    block = factor + n + 1
+    call copy_triangle(n, r, ldr, ipvt, diag, qtb, work, work(factor))
+    call fold_diagonal(n, ipvt, diag, work(factor), work, work(block))
+    call take_triangle(n, work, work(factor), r, ldr, sdiag)
+    call solve_triangle(n, r, ldr, sdiag, work(1 + lead(n) * n))
+    call unscramble(n, ipvt, work(1 + lead(n) * n), work(factor + n), x)
+end subroutine solve_damped
+
+pure function lead(n)
+!! The leading dimension of S: an odd number of strips, so that rows lie in different lines of a
+!! cache.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+
+    ! Result
+    integer(ip) :: lead
+
+    lead = strip * (2 * (n / (2 * strip)) + 1)
+    if (lead < n) lead = lead + 2 * strip
+end function lead
+
+pure subroutine copy_triangle(n, r, ldr, ipvt, diag, qtb, s, factor)
+!! Copy [R Q'*b], with columns scaled by powers of two where squares would overflow or vanish.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+    real(dp), intent(in) :: r(ldr, n)
+        !! shape (ldr, n); the upper triangle is that of R
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(in) :: qtb(n)
+        !! shape (n); the right-hand side
+
+    ! Outputs
+    real(dp), intent(inout) :: s(lead(n), n + 1)
+        !! shape (lead(n), n + 1); the copy
+    real(dp), intent(inout) :: factor(n + 1)
+        !! shape (n + 1); the scales of the columns
+
+    ! Locals
+    integer(ip) :: j
+
+    do j = 1, n
+        factor(j) = scale_of(j, r(1, j), diag(ipvt(j)))
+        s(1:j, j) = r(1:j, j)
+        if (factor(j) /= 1) s(1:j, j) = factor(j) * s(1:j, j)
+    end do
+    factor(n + 1) = scale_of(n, qtb, 0.0_dp)
+    s(1:n, n + 1) = factor(n + 1) * qtb
+end subroutine copy_triangle
+
+pure function scale_of(n, x, other)
+!! The power of two that brings the largest of some numbers into the range of safe squares.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! how many
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the numbers
+    real(dp), intent(in) :: other
+        !! one more
+
+    ! Result
+    real(dp) :: scale_of
+
+    ! Locals
+    real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
+    real(dp) :: largest
+    integer(ip) :: i
+
+    scale_of = 1
+    largest = abs(other)
+    do i = 1, n
+        if (abs(x(i)) > largest) largest = abs(x(i))
+    end do
+    if (largest >= small .and. largest <= large) return
+    ! What is infinite has no scale.
+    if (largest > 0 .and. largest <= huge(largest)) then
+        scale_of = scale(1.0_dp, -max(exponent(largest), -1000))
+    end if
+end function scale_of
+
+pure subroutine fold_diagonal(n, ipvt, diag, factor, s, block)
+!! Reduce P'*D*P against the triangle, a block of rows at a time.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of S
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(in) :: factor(n + 1)
+        !! shape (n + 1); the scales of the columns
+
+    ! In-outputs
+    real(dp), intent(inout) :: s(lead(n), n + 1)
+        !! shape (lead(n), n + 1); the upper triangle and the right-hand side
+
+    ! Outputs
+    real(dp), intent(inout) :: block(block_lead, n + 4)
+        !! shape (block_lead, n + 4); work
+
+    ! Locals
+    integer(ip) :: i, j, rows
+
+    do i = 1, n, block_rows
+        rows = min(block_rows, n - i + 1)
+        block(1:block_rows, i:n + 4) = 0
+        do j = i, i + rows - 1
+            block(j - i + 1, j) = factor(j) * diag(ipvt(j))
+        end do
+        call fold(n - i + 1, n - i + 2, s(i, i), lead(n), (rows + strip - 1) / strip, &
+                  block(1, i), block_lead, panel_columns)
+    end do
+end subroutine fold_diagonal
+
+pure subroutine take_triangle(n, s, factor, r, ldr, sdiag)
+!! Put S where `qrsolv_` leaves it.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of S
+    real(dp), intent(in) :: s(lead(n), n)
+        !! shape (lead(n), n); S with its columns scaled
+    real(dp), intent(in) :: factor(n)
+        !! shape (n); the scales
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); on exit the strict lower triangle is that of S transposed
+
+    ! Outputs
+    real(dp), intent(inout) :: sdiag(n)
+        !! shape (n); the diagonal of S
+
+    ! Locals
+    integer(ip) :: i, j, k
+
+    ! Rows of a strip of columns at a time: what is read together lies together.
+    do k = 1, n, strip
+        do i = 1, min(k + strip - 1, n)
+            do j = max(k, i + 1), min(k + strip - 1, n)
+                r(j, i) = s(i, j) / factor(j)
+            end do
+        end do
+        do j = k, min(k + strip - 1, n)
+            sdiag(j) = s(j, j) / factor(j)
+        end do
+    end do
+end subroutine take_triangle
+
+pure subroutine solve_triangle(n, s, lds, sdiag, z)
+!! Solve S*z = rhs, with z zero from the first zero on the diagonal of S onward.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of S
+    integer(ip), intent(in) :: lds
+        !! leading dimension of `s`
+    real(dp), intent(in) :: s(lds, n)
+        !! shape (lds, n); the strict lower triangle is that of S transposed
+    real(dp), intent(in) :: sdiag(n)
+        !! shape (n); the diagonal of S
+
+    ! In-outputs
+    real(dp), intent(inout) :: z(n)
+        !! shape (n); on entry the right-hand side, on exit the solution
+
+    ! Locals
+    integer(ip) :: rank, i, j
+    real(dp) :: total
+
+    rank = 0
+    do while (rank < n)
+        if (sdiag(rank + 1) == 0) exit
+        rank = rank + 1
+    end do
+    z(rank + 1:n) = 0
+
+    do j = rank, 1, -1
+        total = 0
+        !$omp simd reduction(+:total)
+        do i = j + 1, rank
+            total = total + s(i, j) * z(i)
+        end do
+        z(j) = (z(j) - total) / sdiag(j)
+    end do
+end subroutine solve_triangle
+
+pure subroutine unscramble(n, ipvt, z, factor, x)
+!! Permute the components of z back to x, and undo the scale of the right-hand side.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of components
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: z(n)
+        !! shape (n); the solution of the triangular system
+    real(dp), intent(in) :: factor
+        !! the scale of the right-hand side
+
+    ! Outputs
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the solution
+
+    ! Locals
+    integer(ip) :: j
+
+    do j = 1, n
+        x(ipvt(j)) = z(j) / factor
+    end do
+end subroutine unscramble
+
+end module qr_damped

@@ -1,0 +1,292 @@
+module qr_tall
+!! The triangle of a matrix with many rows, in one pass over it.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use qr_fold, only: fold
+use qr_kernels, only: strip, sums_of_squares
+implicit none (type, external)
+private
+public :: reduce_tall, tall_work
+
+real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
+    !! between these lie the largest elements of the columns as they are worked on
+
+contains
+
+pure function tall_work(n)
+!! The number of elements that `reduce_tall` needs to work.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: tall_work
+
+    tall_work = 2 * int(n + 1, wide_ip) + block_lead(n) * int(padded(n + 1), wide_ip)
+end function tall_work
+
+pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
+!! The triangle R of [A f] = Q*[R q; 0 *], for a matrix that lies anywhere in memory.
+!!
+!! Blocks of rows are copied into the cache, the residual as one more column, and reduced against
+!! the triangle so far. Columns are scaled there by powers of two, which changes no digit of R, when
+!! their elements are such that squares would overflow or vanish. What is smaller than a column's
+!! largest element by the factor 2**(-200) may vanish.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(wide_ip), intent(in) :: down
+        !! elements from one row of A to the next; negative when rows run towards lower addresses
+    integer(wide_ip), intent(in) :: right
+        !! elements from one column of A to the next; may be negative, too
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+        !! A, from its lowest address on
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the column that goes along
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! Outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the upper triangle of the first n columns is R; zero below; column
+        !! n + 1 is q, the first n components of Q'*f
+
+    ! In-outputs
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (tall_work(n)); work
+
+    ! Locals
+    integer(ip) :: i, j, rows, strips, last
+    integer(wide_ip) :: origin
+
+    do j = 1, n + 1
+        r(1:n, j) = 0
+        work(j) = 1
+        work(n + 1 + j) = 0
+    end do
+    ! The columns beyond those of [A f] stay zero.
+    last = 2 * n + 2 + block_lead(n) * padded(n + 1)
+    work(last - 3 * block_lead(n) + 1:last) = 0
+    origin = 1 - min(0_wide_ip, (m - 1) * down) - min(0_wide_ip, (n - 1) * right)
+
+    do i = 1, m, block_rows(n)
+        rows = min(block_rows(n), m - i + 1)
+        strips = (rows + strip - 1) / strip
+        call pack(rows, strips, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, &
+                  f(i), work(2 * n + 3), block_lead(n))
+        call scale_columns(n, strips, work(2 * n + 3), block_lead(n), work(1), work(n + 2), r, ldr)
+        call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n))
+    end do
+
+    do j = 1, n + 1
+        if (work(j) /= 1) r(1:n, j) = r(1:n, j) / work(j)
+    end do
+end subroutine reduce_tall
+
+pure function block_rows(n)
+!! How many rows are reduced at a time: a few columns of them fit the nearest cache, and all
+!! columns the next one or two.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(ip) :: block_rows
+
+    block_rows = 256
+    if (n <= 16) block_rows = 512
+end function block_rows
+
+pure function block_lead(n)
+!! The leading dimension of a block: columns a power of two apart would share few lines of a cache.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(ip) :: block_lead
+
+    block_lead = block_rows(n) + strip
+end function block_lead
+
+pure function panel_columns(n)
+!! How many columns are reduced before the others are touched.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(ip) :: panel_columns
+
+    panel_columns = 16
+    if (n <= 40) panel_columns = 4
+end function panel_columns
+
+pure function padded(n)
+!! The next multiple of 4.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! a number of columns
+
+    ! Result
+    integer(ip) :: padded
+
+    padded = 4 * ((n + 3) / 4)
+end function padded
+
+pure subroutine pack(rows, strips, n, length, a, first, down, right, f, b, ldb)
+!! Copy rows of [A f] into a block, and fill its last strip up with zeros.
+
+    ! Inputs
+    integer(ip), intent(in) :: rows
+        !! number of rows
+    integer(ip), intent(in) :: strips
+        !! of the block, at least as many rows
+    integer(ip), intent(in) :: n
+        !! number of columns of A
+    integer(wide_ip), intent(in) :: length
+        !! number of elements of `a`
+    real(dp), intent(in) :: a(length)
+        !! A
+    integer(wide_ip), intent(in) :: first
+        !! where in `a` the first row begins
+    integer(wide_ip), intent(in) :: down
+        !! elements from one row to the next
+    integer(wide_ip), intent(in) :: right
+        !! elements from one column to the next
+    real(dp), intent(in) :: f(rows)
+        !! shape (rows); the column that goes along
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+
+    ! Outputs
+    real(dp), intent(inout) :: b(ldb, n + 1)
+        !! shape (ldb, n + 1); the block
+
+    ! Locals
+    integer(ip), parameter :: together = 8
+    integer(ip) :: i, j, k
+
+    if (down == 1) then
+        do k = 1, n
+            call copy(rows, a(first + (k - 1) * right), b(1, k))
+        end do
+    else
+        ! Few rows at a time: what is read together lies together, and so does what is written.
+        do i = 0, rows - together, together
+            do k = 1, n
+                do j = 1, together
+                    b(i + j, k) = a(first + (i + j - 1) * down + (k - 1) * right)
+                end do
+            end do
+        end do
+        do k = 1, n
+            do j = rows - mod(rows, together) + 1, rows
+                b(j, k) = a(first + (j - 1) * down + (k - 1) * right)
+            end do
+        end do
+    end if
+    b(1:rows, n + 1) = f
+    if (rows < strip * strips) b(rows + 1:strip * strips, 1:n + 1) = 0
+end subroutine pack
+
+pure subroutine copy(n, x, y)
+!! y = x.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of elements
+    real(dp), intent(in) :: x(n)
+        !! shape (n)
+
+    ! Outputs
+    real(dp), intent(inout) :: y(n)
+        !! shape (n)
+
+    y = x
+end subroutine copy
+
+pure subroutine scale_columns(n, strips, b, ldb, factor, largest, r, ldr)
+!! Bring the columns of a block to the scale of R's, or both to another.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns of A
+    integer(ip), intent(in) :: strips
+        !! the rows of the block, in strips
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(ldb, padded(n + 1))
+        !! shape (ldb, n + 1 rounded up to a multiple of 4); the block
+    real(dp), intent(inout) :: factor(n + 1)
+        !! shape (n + 1); the scales, powers of two
+    real(dp), intent(inout) :: largest(n + 1)
+        !! shape (n + 1); bounds on the elements so far, unscaled
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle
+
+    ! Locals
+    real(dp) :: s(4)
+    integer(ip) :: j, k
+
+    do k = 1, n + 1, 4
+        call sums_of_squares(strips, b(1, k), ldb, s)
+        do j = k, min(k + 3, n + 1)
+            if (s(j - k + 1) >= small**2 .and. s(j - k + 1) <= large**2 .and. factor(j) == 1) then
+                largest(j) = max(largest(j), sqrt(s(j - k + 1)))
+            else
+                call rescale(strip * strips, b(1, j), factor(j), largest(j), n, r(1, j))
+            end if
+        end do
+    end do
+end subroutine scale_columns
+
+pure subroutine rescale(rows, b, factor, largest, n, r)
+!! Scale a column whose sum of squares says nothing.
+
+    ! Inputs
+    integer(ip), intent(in) :: rows
+        !! rows of the block
+    integer(ip), intent(in) :: n
+        !! order of R
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(rows)
+        !! shape (rows); the column of the block
+    real(dp), intent(inout) :: factor
+        !! its scale
+    real(dp), intent(inout) :: largest
+        !! a bound on its elements so far
+    real(dp), intent(inout) :: r(n)
+        !! shape (n); the column of R
+
+    ! Locals
+    real(dp) :: other
+    integer(ip) :: i
+
+    do i = 1, rows
+        if (abs(b(i)) > largest) largest = abs(b(i))
+    end do
+    ! What is infinite has no scale.
+    if (largest > 0 .and. largest <= huge(largest)) then
+        if (.not. (factor * largest >= small .and. factor * largest <= large)) then
+            other = scale(1.0_dp, -max(exponent(largest), -1000))
+            r = r * (other / factor)
+            factor = other
+        end if
+    end if
+    if (factor /= 1) b = factor * b
+end subroutine rescale
+
+end module qr_tall

@@ -1,0 +1,103 @@
+"""The blocked factorisation by ctypes, in every instruction set this machine can run."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from ctypes import c_int32, c_int64, c_void_p
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from argonne import Doubles, Integers
+
+NEEDED = {"baseline": set(), "avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512dq", "avx512vl"}}
+
+
+def _processor_flags() -> set[str]:
+    info = Path("/proc/cpuinfo")
+    if platform.machine() not in ("x86_64", "AMD64") or not info.exists():
+        return set()
+    flags = [line for line in info.read_text().splitlines() if line.startswith("flags")]
+    return set(flags[0].split()) if flags else set()
+
+
+# By name, the number that the routines take.
+RUNNABLE = {
+    name: number
+    for number, (name, needed) in enumerate(NEEDED.items())
+    if needed <= _processor_flags()
+}
+
+
+class Factors(NamedTuple):
+    """R of J*P = Q*R with zeros below, the permutation from 0, and what comes with them."""
+
+    r: Doubles
+    pivots: Integers
+    rdiag: Doubles
+    acnorm: Doubles
+    qtf: Doubles
+
+
+class Damped(NamedTuple):
+    r: Doubles
+    x: Doubles
+    sdiag: Doubles
+
+
+def _address(a: Doubles | Integers, offset: int = 0) -> c_void_p:
+    return c_void_p(a.ctypes.data + offset)
+
+
+def padded(n: int) -> int:
+    """Return the leading dimension that the triangle's factorisation asks for."""
+    return -(-n // 16) * 16
+
+
+class Blocked:
+    """The routines of one instruction set; `rubbish` fills the workspace beforehand."""
+
+    def __init__(self, dll: ctypes.CDLL, isa: int, rubbish: float = np.nan) -> None:
+        self.dll, self.isa, self.rubbish = dll, c_int32(isa), rubbish
+
+    def _work(self, routine: str, n: int) -> Doubles:
+        size = getattr(self.dll, f"blocked_{routine}_work")
+        size.restype, size.argtypes = c_int64, [c_int32]
+        return np.full(size(n), self.rubbish)
+
+    def _call(self, routine: str, *args: object) -> None:
+        getattr(self.dll, f"blocked_{routine}")(self.isa, *args)
+
+    def tall(self, a: Doubles, f: Doubles) -> Doubles:
+        """Return R and Q'*f, as columns of one array with `padded(n)` rows."""
+        m, n = a.shape
+        r = np.full((padded(n), n + 1), self.rubbish, order="F")
+        strides = [c_int64(stride // 8) for stride in a.strides]
+        # The lowest address: where an index with a negative stride is at its end.
+        offset = sum(min(0, (k - 1) * s) for k, s in zip(a.shape, a.strides, strict=True))
+        work, f = self._work("tall", n), np.ascontiguousarray(f)
+        self._call("tall", c_int32(m), c_int32(n), _address(a, offset), *strides, _address(f),
+                   _address(r), c_int32(r.shape[0]), _address(work))  # fmt: skip
+        return r
+
+    def triangle(self, r: Doubles) -> Factors:
+        """Factor what `tall` returns."""
+        n = r.shape[1] - 1
+        r, work = r.copy(order="F"), self._work("triangle", n)
+        qtf, ipvt = r[:n, n].copy(), np.full(n, -77, np.int32)
+        rdiag, acnorm = np.full(n, self.rubbish), np.full(n, self.rubbish)
+        self._call("triangle", c_int32(n), _address(r), c_int32(r.shape[0]), _address(qtf),
+                   _address(ipvt), _address(rdiag), _address(acnorm), _address(work))  # fmt: skip
+        return Factors(r[:n, :n], ipvt - 1, rdiag, acnorm, qtf)
+
+    def factor(self, a: Doubles, f: Doubles) -> Factors:
+        return self.triangle(self.tall(a, f))
+
+    def damped(self, r: Doubles, ipvt: Integers, diag: Doubles, qtb: Doubles) -> Damped:
+        r, n = r.copy(order="F"), r.shape[1]
+        x, sdiag, work = np.full(n, self.rubbish), np.full(n, self.rubbish), self._work("damped", n)
+        self._call("damped", c_int32(n), _address(r), c_int32(r.shape[0]), _address(ipvt),
+                   _address(diag), _address(qtb), _address(x), _address(sdiag),
+                   _address(work))  # fmt: skip
+        return Damped(r, x, sdiag)

@@ -1,0 +1,260 @@
+"""The blocked factorisation: backward stable, with MINPACK's pivots, in every instruction set.
+
+The bound. A reflection of b rows is applied to a column y with an error of at most c*b*u*||y||, u
+being the unit roundoff and c a small constant (Higham, Accuracy and Stability, lemma 19.2), and r
+of them with at most r*c*b*u*||y|| (lemma 19.3). Here a column meets n reflections for each block of
+b rows, n*m/b in all, so J + dJ = Q*R with ||dJ(:,j)|| <= c*m*n*u*||J(:,j)||, as for reflections of
+all m rows (theorem 19.4). That is the worst case; rounding errors that do not conspire grow with
+the root (section 2.8), which gives c*sqrt(m*n)*u. Two factorisations, of J and of its triangle, of
+c = 4 each make 8*sqrt(m*n)*u, which is `bound`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from argonne import Doubles, Library
+from blocked import RUNNABLE, Blocked, Factors
+from numpy.random import Generator
+
+EPS = np.finfo(float).eps
+BLOCKS = (256, 512)  # rows of a block for many columns and for few
+
+
+def bound(m: int, n: int) -> float:
+    return 4 * EPS * float(np.sqrt(m * n))
+
+
+@pytest.fixture(params=RUNNABLE)
+def blocked(request: pytest.FixtureRequest, own_library: Library) -> Blocked:
+    if RUNNABLE[request.param] >= own_library.dll.blocked_variants():
+        pytest.skip(f"no code for {request.param} was built")
+    return Blocked(own_library.dll, RUNNABLE[request.param])
+
+
+def _nearly_dependent(rng: Generator, m: int, n: int) -> Doubles:
+    noise = rng.normal(size=(m, n)) * 10.0 ** -rng.integers(5, 15, n)
+    return rng.normal(size=(m, 1)) + noise
+
+
+FAMILIES: dict[str, Callable[[Generator, int, int], Doubles]] = {
+    "ordinary": lambda rng, m, n: rng.normal(size=(m, n)),
+    "graded": lambda rng, m, n: rng.normal(size=(m, n)) * 10.0 ** np.linspace(0, -12, n),
+    "graded upwards": lambda rng, m, n: rng.normal(size=(m, n)) * 10.0 ** np.linspace(-12, 0, n),
+    "graded rows": lambda rng, m, n: rng.normal(size=(m, n)) * 10.0 ** rng.uniform(-9, 9, (m, 1)),
+    "rank two": lambda rng, m, n: rng.normal(size=(m, 2)) @ rng.normal(size=(2, n)),
+    "nearly dependent": _nearly_dependent,
+    "badly scaled": lambda rng, m, n: rng.normal(size=(m, n)) * 10.0 ** rng.uniform(-150, 150, n),
+    "huge": lambda rng, m, n: rng.normal(size=(m, n)) * 1e200,
+    "tiny": lambda rng, m, n: rng.normal(size=(m, n)) * 1e-200,
+    "rows of any size": lambda rng, m, n: (
+        rng.normal(size=(m, n)) * 10.0 ** rng.uniform(-200, 200, (m, 1))
+    ),
+    "zero columns": lambda rng, m, n: rng.normal(size=(m, n)) * (rng.random(n) < 0.5),
+    "zero": lambda rng, m, n: np.zeros((m, n)),
+    "few rows": lambda rng, m, n: rng.normal(size=(m, n)) * (rng.random((m, 1)) < 0.02),
+    "triangular": lambda rng, m, n: np.triu(rng.normal(size=(m, n))),
+    "equal columns": lambda rng, m, n: np.repeat(rng.normal(size=(m, 1)), n, axis=1),
+}
+SHAPES = [(1, 1), (40, 1), (7, 5), (33, 33), (300, 17), (530, 6), (260, 45)]
+
+
+def _scaled(a: Doubles) -> tuple[Doubles, Doubles]:
+    """Divide columns by powers of two, so that none is longer than its root of rows."""
+    largest = np.max(np.abs(a), axis=0, initial=0.0)
+    exponents = np.where(largest > 0, np.frexp(largest)[1], 0)
+    return np.ldexp(a, -exponents), exponents
+
+
+def check(own: Library, a: Doubles, f: Doubles, got: Factors) -> None:
+    """Assert what `bound` says of a factorisation, and that its pivots are MINPACK's."""
+    m, n = a.shape
+    tolerance = bound(m, n)
+    s, exponents = _scaled(a[:, got.pivots])
+    q, qe = _scaled(f[:, None])
+    r = np.ldexp(got.r, -exponents).astype(np.longdouble)
+    qtf = np.ldexp(got.qtf, -qe).astype(np.longdouble)
+    s, rhs = s.astype(np.longdouble), q[:, 0].astype(np.longdouble)
+    norms, length = np.sqrt((s**2).sum(0)), np.sqrt((rhs**2).sum())
+    assert sorted(got.pivots) == list(range(n))
+    assert np.array_equal(np.tril(got.r, -1), np.zeros((n, n)))
+    assert np.array_equal(np.diag(got.r), got.rdiag)
+    # Q drops out of R'*R = (J + dJ)'*(J + dJ), and dJ enters twice.
+    assert np.all(np.abs(r.T @ r - s.T @ s) <= 2.01 * tolerance * np.outer(norms, norms))
+    assert np.all(np.abs(r.T @ qtf - s.T @ rhs) <= 2.01 * tolerance * norms * length)
+    assert np.sqrt((qtf**2).sum()) <= (1 + tolerance) * length
+    acnorm = np.ldexp(got.acnorm[got.pivots], -exponents)
+    assert np.all(np.abs(acnorm - norms) <= tolerance * norms)
+    check_pivots(own, a, got, tolerance)
+
+
+def check_pivots(own: Library, a: Doubles, got: Factors, tolerance: float) -> None:
+    """Assert that MINPACK takes the same pivots up to a tie.
+
+    Norms that are downdated carry the error of their squares from the whole column's square.
+    """
+    pivots = own.qrfac(a, True).ipvt - 1
+    differing = np.flatnonzero(pivots != got.pivots)
+    if differing.size == 0:
+        return
+    j = differing[0]
+    peak = np.max(got.acnorm)
+    if not peak > 0:
+        return
+    rest = (got.r[j:] / peak).astype(np.longdouble) ** 2
+    remaining = {k: rest[:, i].sum() for i, k in enumerate(got.pivots)}
+    ours, theirs = got.pivots[j], pivots[j]
+    slack = (got.acnorm[ours] / peak) ** 2 + (got.acnorm[theirs] / peak) ** 2
+    assert abs(remaining[ours] - remaining[theirs]) <= 2 * tolerance * slack
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_kind_of_matrix(blocked: Blocked, own_library: Library, family: str) -> None:
+    rng = np.random.default_rng(list(FAMILIES).index(family))
+    for m, n in SHAPES:
+        a, f = FAMILIES[family](rng, m, n), rng.normal(size=m)
+        check(own_library, a, f, blocked.factor(a, f))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 41, 63, 64, 65])
+def test_sizes_around_the_boundaries(blocked: Blocked, own_library: Library, n: int) -> None:
+    rng = np.random.default_rng(n)
+    sizes = {n, n + 1, *(b + d for b in BLOCKS for d in (-1, 0, 1)), 2 * BLOCKS[1] + 7}
+    for m in sorted(sizes):
+        a, f = rng.normal(size=(m, n)), rng.normal(size=m)
+        got = blocked.factor(a, f)
+        check(own_library, a, f, got)
+
+
+@pytest.mark.parametrize(("m", "n"), [(200, 150), (700, 130)])
+def test_large(blocked: Blocked, own_library: Library, m: int, n: int) -> None:
+    rng = np.random.default_rng(n)
+    a, f = rng.normal(size=(m, n)), rng.normal(size=m)
+    got, minpack = blocked.factor(a, f), own_library.qrfac(a, True)
+    check(own_library, a, f, got)
+    # R itself moves by a multiple of the condition number (Higham, section 19.9).
+    scale = bound(m, n) * np.linalg.cond(a) * np.linalg.norm(a)
+    assert np.array_equal(got.pivots, minpack.ipvt - 1)
+    assert np.all(np.abs(np.abs(got.rdiag) - np.abs(minpack.rdiag)) <= scale)
+    upper = np.triu_indices(n, 1)
+    assert np.all(np.abs(np.abs(got.r) - np.abs(minpack.a[:n]))[upper] <= scale)
+
+
+def test_the_triangles_factors_have_the_signs_of_qrfac(
+    blocked: Blocked, own_library: Library
+) -> None:
+    rng = np.random.default_rng(9)
+    for n in (3, 20, 50):
+        r = blocked.tall(rng.normal(size=(300, n)), rng.normal(size=300))
+        got, minpack = blocked.triangle(r), own_library.qrfac(r[:n, :n], True)
+        assert np.array_equal(np.sign(got.rdiag), np.sign(minpack.rdiag))
+
+
+def _layouts(a: Doubles) -> dict[str, Doubles]:
+    m, n = a.shape
+    wide, long = np.full((m, 2 * n + 1), 7.0), np.full((3 * m, n), 7.0, order="F")
+    wide[:, ::2][:, :n], long[::3] = a, a
+    return {
+        "by columns": np.asfortranarray(a),
+        "every second column": wide[:, ::2][:, :n],
+        "every third row": long[::3],
+        "rows backwards": a[::-1].copy()[::-1],
+        "columns backwards": a[:, ::-1].copy(order="F")[:, ::-1],
+        "both": a[::-1, ::-1].copy()[::-1, ::-1],
+    }
+
+
+@pytest.mark.parametrize(("m", "n"), [(5, 3), (600, 7), (300, 50)])
+def test_the_bits_do_not_depend_on_the_layout(blocked: Blocked, m: int, n: int) -> None:
+    rng = np.random.default_rng(m)
+    a, f = rng.normal(size=(m, n)), rng.normal(size=m)
+    expected = blocked.tall(a, f)
+    for name, b in _layouts(a).items():
+        assert np.array_equal(b, a), name
+        assert np.array_equal(blocked.tall(b, f)[:n], expected[:n]), name
+
+
+def test_the_bits_do_not_depend_on_memory(blocked: Blocked) -> None:
+    rng = np.random.default_rng(4)
+    a, f = rng.normal(size=(600, 37)), rng.normal(size=600)
+    others = [Blocked(blocked.dll, blocked.isa.value, x) for x in (0.0, np.inf, 1e300)]
+    d, r = rng.random(37), blocked.factor(a, f)
+    solved = blocked.damped(r.r, (r.pivots + 1).astype(np.int32), d, r.qtf)
+    for offset, other in enumerate([blocked, *others]):
+        room = np.empty(a.size + 8)  # another alignment
+        moved = room[offset : offset + a.size].reshape(a.shape)
+        moved[:] = a
+        again = other.factor(moved, f)
+        for one, two in zip(again, r, strict=True):
+            assert np.array_equal(one, two)
+        damped = other.damped(r.r, (r.pivots + 1).astype(np.int32), d, r.qtf)
+        for one, two in zip(damped, solved, strict=True):
+            assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_comes_to_an_end(blocked: Blocked, bad: float) -> None:
+    rng = np.random.default_rng(6)
+    for m, n in ((5, 3), (600, 20), (300, 50)):
+        for at in ((0, 0), (m // 2, n // 2), (m - 1, n - 1)):
+            a, f = rng.normal(size=(m, n)), rng.normal(size=m)
+            a[at] = bad
+            got = blocked.factor(a, f)
+            assert not np.all(np.isfinite(got.r))
+            blocked.damped(got.r, np.arange(1, n + 1, dtype=np.int32), np.ones(n), got.qtf)
+
+
+# The damped problem
+
+
+def _triangle(rng: Generator, n: int) -> Doubles:
+    return np.asfortranarray(np.linalg.qr(rng.normal(size=(2 * n, n)), mode="r"))
+
+
+def check_damped(own: Library, blocked: Blocked, r: Doubles, d: Doubles, qtb: Doubles) -> None:
+    """Compare with `qrsolv_`: S up to the signs of its rows, and x up to the condition of S."""
+    n = r.shape[1]
+    ipvt = np.random.default_rng(n).permutation(n).astype(np.int32) + 1
+    got, minpack = blocked.damped(r, ipvt, d, qtb), own.qrsolv(r, ipvt, d, qtb)
+    assert np.array_equal(np.triu(got.r[:n]), np.triu(r[:n]))
+    stack, exponents = _scaled(np.vstack([np.triu(r[:n]), np.diag(d[ipvt - 1])]))
+    s = (np.tril(got.r[:n], -1) + np.diag(got.sdiag)).T
+    s, stack = np.ldexp(s, -exponents).astype(np.longdouble), stack.astype(np.longdouble)
+    norms = np.sqrt((stack**2).sum(0))
+    tolerance = bound(2 * n, n)
+    assert np.all(np.abs(s.T @ s - stack.T @ stack) <= 2.01 * tolerance * np.outer(norms, norms))
+    if np.all(got.sdiag != 0) and np.all(np.isfinite(minpack.x)):
+        # x solves a problem that is as near as S'*S is; both lose the same digits (theorem 20.1).
+        scaled = np.ldexp(got.x[ipvt - 1], exponents) - np.ldexp(minpack.x[ipvt - 1], exponents)
+        condition = np.linalg.cond(s.astype(float))
+        size = np.linalg.norm(np.ldexp(minpack.x[ipvt - 1], exponents))
+        size += np.linalg.norm(qtb) / np.linalg.norm(s.astype(float), 2)
+        assert np.linalg.norm(scaled) <= 4 * tolerance * condition**2 * size
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 15, 16, 17, 63, 64, 65, 129, 200])
+def test_damped(blocked: Blocked, own_library: Library, n: int) -> None:
+    rng = np.random.default_rng(n)
+    r, qtb = _triangle(rng, n), rng.normal(size=n)
+    for d in (rng.random(n), 1e-9 * rng.random(n), 10.0 ** rng.uniform(-9, 9, n)):
+        check_damped(own_library, blocked, r, d, qtb)
+        check_damped(own_library, blocked, r, d * (rng.random(n) < 0.5), qtb)
+    scales = 10.0 ** rng.uniform(-150, 150, n)
+    check_damped(own_library, blocked, r * scales, rng.random(n), qtb)
+    check_damped(own_library, blocked, np.full((n + 3, n), 3.0, order="F"), rng.random(n) + 1, qtb)
+
+
+def test_damped_and_singular(blocked: Blocked, own_library: Library) -> None:
+    """From the first zero on the diagonal of S on, components of the solution are zero."""
+    rng = np.random.default_rng(2)
+    for n in (3, 40, 100):
+        r, qtb, ipvt = _triangle(rng, n), rng.normal(size=n), np.arange(1, n + 1, dtype=np.int32)
+        r[n // 2 :] = 0.0
+        d = np.zeros(n)
+        got, minpack = (x.damped(r, ipvt, d, qtb) if x is blocked else x.qrsolv(r, ipvt, d, qtb)
+                        for x in (blocked, own_library))  # fmt: skip
+        assert np.array_equal(got.sdiag == 0, minpack.sdiag == 0)
+        assert np.all(got.x[n // 2 :] == 0)
+        assert np.allclose(got.x, minpack.x, rtol=1e-9)
