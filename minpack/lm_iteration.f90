@@ -22,18 +22,25 @@ use enorm, only: enorm_
 use extrema, only: larger, smaller
 use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
 use lm_model, only: reflect_residual, scaled_gradient_norm, predict_reduction
-use lmpar, only: lmpar_
+use lmpar, only: find_parameter
+use qr_blocked, only: blocked_triangle
 use qrfac, only: qrfac_
 implicit none (type, external)
 private
 public :: lm_advance
 
+integer(ip), parameter :: by_blocks = 48
+    !! the least order of a triangle whose factorisation by blocks is the quicker one
+
 contains
 
 pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, &
-                           ftrial)
+                           ftrial, isa, spare)
 !! Take the answer to the last request and go on to the next one (More 1978, section 7,
 !! algorithm 7.1).
+!!
+!! With `isa` a Jacobian is answered by a triangle that has its norms and products, R of A = Q*R
+!! without pivoting, and Q'*f(x). It is worked on by blocks.
 
     ! Inputs
     integer(ip), intent(in) :: m
@@ -42,6 +49,8 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         !! number of variables
     integer(ip), intent(in) :: ldfjac
         !! leading dimension of `fjac`
+    integer(ip), intent(in), optional :: isa
+        !! given: the instruction set for work by blocks
 
     ! In-outputs
     type(lm_state), intent(inout) :: state
@@ -51,14 +60,14 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
     real(dp), intent(inout) :: fvec(m)
         !! shape (m); the residuals at x
     real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); the Jacobian as an answer; afterwards its factors: R in the upper
-        !! triangle
+        !! shape (ldfjac, n); the Jacobian as an answer, or with `isa` a triangle; afterwards its
+        !! factors: R in the upper triangle
     real(dp), intent(inout) :: diag(n)
         !! shape (n); the diagonal of D
     integer(ip), intent(inout) :: ipvt(n)
         !! shape (n); the permutation of the factorisation
     real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*f(x)
+        !! shape (n); the first n components of Q'*f(x); with `isa` part of the answer
     real(dp), intent(inout) :: step(n)
         !! shape (n); the step p under trial
     real(dp), intent(inout) :: trial(n)
@@ -67,6 +76,8 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         !! shape (n); free between requests
     real(dp), intent(inout) :: ftrial(m)
         !! shape (m); the residuals at x + p as an answer; otherwise free
+    real(dp), intent(inout), optional :: spare(*)
+        !! shape (lm_spare(n)); work, to be given with `isa`
 
     ! Locals
     logical :: accepted
@@ -77,13 +88,18 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         call lm_ask(state, want_jacobian)
 
     case (want_jacobian)
-        call digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, step, trial, &
-                             work, ftrial)
+        if (present(isa)) then
+            call factor_triangle(isa, n, fjac, ldfjac, ipvt, qtf, step, trial, work, spare)
+        else
+            call factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, step, trial, work, ftrial)
+        end if
+        call digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, trial, work)
         if (state%info /= 0) then
             state%request = finished
             return
         end if
-        call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+        call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, isa, &
+                     spare)
 
     case (want_trial)
         call judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, trial, work, ftrial, &
@@ -93,7 +109,8 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         else if (accepted) then
             call lm_ask(state, want_jacobian)
         else
-            call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+            call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
+                         isa, spare)
         end if
 
     case default
@@ -101,9 +118,8 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
     end select
 end subroutine lm_advance
 
-pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, rdiag, &
-                                acnorm, work, qtfull)
-!! Factor the Jacobian, update the scaling (More 1978, section 6) and test the gradient.
+pure subroutine factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, rdiag, acnorm, work, qtfull)
+!! Factor the Jacobian as MINPACK does, column by column.
 
     ! Inputs
     integer(ip), intent(in) :: m
@@ -112,18 +128,12 @@ pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, 
         !! number of variables
     integer(ip), intent(in) :: ldfjac
         !! leading dimension of `fjac`
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the point
     real(dp), intent(in) :: fvec(m)
         !! shape (m); the residuals at x
 
     ! In-outputs
-    type(lm_state), intent(inout) :: state
-        !! the fit; `info` becomes 4 when the gradient test holds
     real(dp), intent(inout) :: fjac(ldfjac, n)
         !! shape (ldfjac, n); on entry the Jacobian, on exit its factors
-    real(dp), intent(inout) :: diag(n)
-        !! shape (n); the diagonal of D
 
     ! Outputs
     integer(ip), intent(inout) :: ipvt(n)
@@ -133,7 +143,7 @@ pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, 
     real(dp), intent(inout) :: rdiag(n)
         !! shape (n); work: the diagonal of R
     real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); work: the norms of the Jacobian's columns
+        !! shape (n); the norms of the Jacobian's columns
     real(dp), intent(inout) :: work(n)
         !! shape (n); work
     real(dp), intent(inout) :: qtfull(m)
@@ -141,9 +151,85 @@ pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, 
 
     ! Locals
     integer(ip), parameter :: pivoting = 1
-    integer(ip) :: j
 
     call qrfac_(m, n, fjac, ldfjac, pivoting, ipvt, n, rdiag, acnorm, work)
+    qtfull = fvec
+    call reflect_residual(m, n, fjac, ldfjac, rdiag, qtfull, qtf)
+end subroutine factor_jacobian
+
+pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, spare)
+!! Factor the triangle that stands for the Jacobian; a small one as MINPACK does.
+
+    ! Inputs
+    integer(ip), intent(in) :: isa
+        !! the instruction set
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); on entry the triangle, on exit R with pivoting
+    real(dp), intent(inout) :: qtf(n)
+        !! shape (n); on entry what belongs to the triangle, on exit the first n components of
+        !! Q'*f(x)
+
+    ! Outputs
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(inout) :: rdiag(n)
+        !! shape (n); work: the diagonal of R
+    real(dp), intent(inout) :: acnorm(n)
+        !! shape (n); the norms of the Jacobian's columns
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: spare(*)
+        !! shape (blocked_triangle_work(n)); work
+
+    ! Locals
+    integer(ip), parameter :: pivoting = 1
+
+    if (n >= by_blocks) then
+        call blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, spare)
+        return
+    end if
+    call qrfac_(n, n, r, ldr, pivoting, ipvt, n, rdiag, acnorm, work)
+    spare(1:n) = qtf
+    call reflect_residual(n, n, r, ldr, rdiag, spare, qtf)
+end subroutine factor_triangle
+
+pure subroutine digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, acnorm, work)
+!! Update the scaling from the Jacobian's norms (More 1978, section 6) and test the gradient.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the point
+    real(dp), intent(in) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); R in the upper triangle
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+    real(dp), intent(in) :: acnorm(n)
+        !! shape (n); the norms of the Jacobian's columns
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit; `info` becomes 4 when the gradient test holds
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D
+
+    ! Outputs
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); work
+
+    ! Locals
+    integer(ip) :: j
 
     if (state%iter == 1) then
         if (state%mode /= 2) then
@@ -158,18 +244,16 @@ pure subroutine digest_jacobian(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, 
         if (state%delta == 0) state%delta = state%factor
     end if
 
-    qtfull = fvec
-    call reflect_residual(m, n, fjac, ldfjac, rdiag, qtfull, qtf)
-
     state%gnorm = scaled_gradient_norm(n, fjac, ldfjac, ipvt, qtf, acnorm, state%fnorm)
     if (state%gnorm <= state%gtol) then
         state%info = 4
         return
     end if
     if (state%mode /= 2) diag = larger(diag, acnorm)
-end subroutine digest_jacobian
+end subroutine digest_factors
 
-pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, isa, &
+                        spare)
 !! Find the step within the bound and ask for the residuals at its end.
 
     ! Inputs
@@ -177,6 +261,8 @@ pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial,
         !! number of variables
     integer(ip), intent(in) :: ldfjac
         !! leading dimension of `fjac`
+    integer(ip), intent(in), optional :: isa
+        !! given: the instruction set for work by blocks
     real(dp), intent(in) :: x(n)
         !! shape (n); the point
     real(dp), intent(in) :: diag(n)
@@ -201,8 +287,11 @@ pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial,
         !! shape (n); work
     real(dp), intent(inout) :: ftrial(n)
         !! shape (n); work: the room for the residuals is free until they come
+    real(dp), intent(inout), optional :: spare(*)
+        !! shape (lm_spare(n)); work, to be given with `isa`
 
-    call lmpar_(n, fjac, ldfjac, ipvt, diag, qtf, state%delta, state%par, step, trial, work, ftrial)
+    call find_parameter(n, fjac, ldfjac, ipvt, diag, qtf, state%delta, state%par, step, trial, &
+                        work, ftrial, isa, spare)
     step = -step
     trial = x + step
     work = diag * step

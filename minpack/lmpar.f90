@@ -4,10 +4,11 @@ use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: dwarf
 use enorm, only: enorm_
 use extrema, only: larger, smaller
+use qr_blocked, only: blocked_damped
 use qrsolv, only: qrsolv_
 implicit none (type, external)
 private
-public :: lmpar_
+public :: lmpar_, find_parameter
 
 contains
 
@@ -53,6 +54,49 @@ pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa
     real(dp), intent(out) :: wa2(n)
         !! shape (n); work
 
+    call find_parameter(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2)
+end subroutine lmpar_
+
+pure subroutine find_parameter(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2, isa, &
+                               spare)
+!! `lmpar_`, by blocks where `isa` is given.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); column j of A*P is column ipvt(j) of A
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D, no element zero
+    real(dp), intent(in) :: qtb(n)
+        !! shape (n); the first n components of Q'*b
+    real(dp), intent(in) :: delta
+        !! the bound on ||D*x||, positive
+    integer(ip), intent(in), optional :: isa
+        !! given: solve by blocks, for that instruction set
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
+        !! the strict lower triangle is the strict upper triangle of the last S of `qrsolv_`,
+        !! transposed
+    real(dp), intent(inout) :: par
+        !! on entry a first guess, >= 0; on exit the parameter
+
+    ! Outputs
+    real(dp), intent(out) :: x(n)
+        !! shape (n); the solution for `par`
+    real(dp), intent(inout) :: sdiag(n)
+        !! shape (n); the diagonal of S, unless par is 0
+    real(dp), intent(out) :: wa1(n)
+        !! shape (n); work
+    real(dp), intent(out) :: wa2(n)
+        !! shape (n); work
+    real(dp), intent(inout), optional :: spare(*)
+        !! shape (blocked_damped_work(n)); work, to be given with `isa`
+
     ! Locals
     integer(ip), parameter :: max_steps = 10
     real(dp), parameter :: tenth = 0.1_dp, thousandth = 0.001_dp
@@ -95,7 +139,11 @@ pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa
         if (par == 0) par = larger(dwarf, thousandth * upper)
         root = sqrt(par)
         wa1 = root * diag
-        call qrsolv_(n, r, ldr, ipvt, wa1, qtb, x, sdiag, wa2)
+        if (present(isa)) then
+            call blocked_damped(isa, n, r, ldr, ipvt, wa1, qtb, x, sdiag, spare)
+        else
+            call qrsolv_(n, r, ldr, ipvt, wa1, qtb, x, sdiag, wa2)
+        end if
         wa2 = diag * x
         dxnorm = enorm_(n, wa2)
         last_phi = phi
@@ -112,7 +160,7 @@ pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa
         if (phi < 0) upper = smaller(upper, par)
         par = larger(lower, par + newton_correction(n, phi, delta, wa1))
     end do
-end subroutine lmpar_
+end subroutine find_parameter
 
 pure subroutine gauss_newton(n, r, ldr, ipvt, qtb, x, wa, rank)
 !! The Gauss-Newton direction: solve R*P'*x = Q'*b, a least-squares solution where R is singular.

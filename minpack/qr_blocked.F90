@@ -6,7 +6,7 @@ module qr_blocked
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
 use qr_damped, only: damped_work, solve_damped
 use qr_pivoted, only: triangle_work, factor_triangle
-use qr_tall, only: tall_work, reduce_tall
+use qr_tall, only: tall_work, start_tall, reduce_tall, end_tall
 #ifdef HAVE_X86_VARIANTS
 use qr_damped_avx2, only: solve_damped_avx2 => solve_damped
 use qr_damped_avx512, only: solve_damped_avx512 => solve_damped
@@ -19,7 +19,8 @@ implicit none (type, external)
 private
 public :: baseline, avx2, avx512
 public :: blocked_variants
-public :: blocked_tall, blocked_triangle, blocked_damped
+public :: blocked_tall_start, blocked_tall_rows, blocked_tall_end
+public :: blocked_triangle, blocked_damped
 public :: blocked_tall_work, blocked_triangle_work, blocked_damped_work
 
 integer(ip), parameter :: baseline = 0
@@ -57,9 +58,29 @@ pure function blocked_tall_work(n) bind(c, name="blocked_tall_work")
     blocked_tall_work = tall_work(n)
 end function blocked_tall_work
 
-pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) &
-    bind(c, name="blocked_tall")
-!! The triangle R of [A f] = Q*[R q; 0 *], in one pass over A.
+pure subroutine blocked_tall_start(n, r, ldr, work) bind(c, name="blocked_tall_start")
+!! Begin the factorisation [A f] = Q*[R q; 0 *] of a matrix that is read once, in any number of
+!! portions of rows.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of columns, at least 1
+    integer(ip), intent(in), value :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! Outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle so far
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (blocked_tall_work(n)); work, to be kept until `blocked_tall_end`
+
+    call start_tall(n, r, ldr, work)
+end subroutine blocked_tall_start
+
+pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
+    bind(c, name="blocked_tall_rows")
+!! Go on with a portion of rows. The result does not depend on the portions if all but the last
+!! have a multiple of 512 rows.
 
     ! Inputs
     integer(ip), intent(in), value :: isa
@@ -79,12 +100,11 @@ pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) &
     integer(ip), intent(in), value :: ldr
         !! leading dimension of `r`, at least n
 
-    ! Outputs
+    ! In-outputs
     real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); in the first n rows R, with zeros below its diagonal, and as the last
-        !! column the first n components of Q'*f
+        !! shape (ldr, n + 1); the triangle so far
     real(dp), intent(inout) :: work(tall_work(n))
-        !! shape (blocked_tall_work(n)); work
+        !! shape (blocked_tall_work(n)); as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -96,7 +116,26 @@ pure subroutine blocked_tall(isa, m, n, a, down, right, f, r, ldr, work) &
     case default
         call reduce_tall(m, n, a, down, right, f, r, ldr, work)
     end select
-end subroutine blocked_tall
+end subroutine blocked_tall_rows
+
+pure subroutine blocked_tall_end(n, r, ldr, work) bind(c, name="blocked_tall_end")
+!! End the factorisation.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of columns, at least 1
+    integer(ip), intent(in), value :: ldr
+        !! leading dimension of `r`, at least n
+    real(dp), intent(in) :: work(tall_work(n))
+        !! shape (blocked_tall_work(n)); as the last rows left it
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); on exit in the first n rows R, with zeros below its diagonal, and as
+        !! the last column the first n components of Q'*f
+
+    call end_tall(n, r, ldr, work)
+end subroutine blocked_tall_end
 
 pure function blocked_triangle_work(n) bind(c, name="blocked_triangle_work")
 !! The number of elements that `blocked_triangle` needs to work.

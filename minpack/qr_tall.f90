@@ -5,7 +5,7 @@ use qr_fold, only: fold
 use qr_kernels, only: strip, sums_of_squares
 implicit none (type, external)
 private
-public :: reduce_tall, tall_work
+public :: start_tall, reduce_tall, end_tall, tall_work
 
 real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
     !! between these lie the largest elements of the columns as they are worked on
@@ -25,13 +25,43 @@ pure function tall_work(n)
     tall_work = 2 * int(n + 1, wide_ip) + block_lead(n) * int(padded(n + 1), wide_ip)
 end function tall_work
 
+pure subroutine start_tall(n, r, ldr, work)
+!! Begin with no rows at all: R is zero.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! Outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle and the column that goes along
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (tall_work(n)); the scales of the columns, bounds on their elements, and a block
+
+    ! Locals
+    integer(ip) :: j
+    integer(wide_ip) :: last
+
+    do j = 1, n + 1
+        r(1:n, j) = 0
+        work(j) = 1
+        work(n + 1 + j) = 0
+    end do
+    ! The columns beyond those of [A f] stay zero.
+    last = tall_work(n)
+    work(last - 3 * block_lead(n) + 1:last) = 0
+end subroutine start_tall
+
 pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
-!! The triangle R of [A f] = Q*[R q; 0 *], for a matrix that lies anywhere in memory.
+!! Reduce rows of [A f], which lie anywhere in memory, against the triangle of those before:
+!! [R q; A f] -> [R' q'; 0 *].
 !!
-!! Blocks of rows are copied into the cache, the residual as one more column, and reduced against
-!! the triangle so far. Columns are scaled there by powers of two, which changes no digit of R, when
-!! their elements are such that squares would overflow or vanish. What is smaller than a column's
-!! largest element by the factor 2**(-200) may vanish.
+!! Blocks of rows are copied into the cache, the residual as one more column. Columns are scaled
+!! there by powers of two, which changes no digit of R, when their elements are such that squares
+!! would overflow or vanish. What is smaller than a column's largest element by the factor 2**(-200)
+!! may vanish.
 
     ! Inputs
     integer(ip), intent(in) :: m
@@ -49,29 +79,17 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
     integer(ip), intent(in) :: ldr
         !! leading dimension of `r`, at least n
 
-    ! Outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the upper triangle of the first n columns is R; zero below; column
-        !! n + 1 is q, the first n components of Q'*f
-
     ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle, scaled as `work` says
     real(dp), intent(inout) :: work(tall_work(n))
-        !! shape (tall_work(n)); work
+        !! shape (tall_work(n)); as `start_tall` or the rows before left it
 
     ! Locals
-    integer(ip) :: i, j, rows, strips, last
+    integer(ip) :: i, rows, strips
     integer(wide_ip) :: origin
 
-    do j = 1, n + 1
-        r(1:n, j) = 0
-        work(j) = 1
-        work(n + 1 + j) = 0
-    end do
-    ! The columns beyond those of [A f] stay zero.
-    last = 2 * n + 2 + block_lead(n) * padded(n + 1)
-    work(last - 3 * block_lead(n) + 1:last) = 0
     origin = 1 - min(0_wide_ip, (m - 1) * down) - min(0_wide_ip, (n - 1) * right)
-
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
         strips = (rows + strip - 1) / strip
@@ -80,11 +98,31 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         call scale_columns(n, strips, work(2 * n + 3), block_lead(n), work(1), work(n + 2), r, ldr)
         call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n))
     end do
+end subroutine reduce_tall
+
+pure subroutine end_tall(n, r, ldr, work)
+!! Take the scaling off the triangle.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+    real(dp), intent(in) :: work(tall_work(n))
+        !! shape (tall_work(n)); as the last rows left it
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); on exit the upper triangle of the first n columns is R, with zeros
+        !! below, and column n + 1 is q, the first n components of Q'*f
+
+    ! Locals
+    integer(ip) :: j
 
     do j = 1, n + 1
         if (work(j) /= 1) r(1:n, j) = r(1:n, j) / work(j)
     end do
-end subroutine reduce_tall
+end subroutine end_tall
 
 pure function block_rows(n)
 !! How many rows are reduced at a time: a few columns of them fit the nearest cache, and all

@@ -372,55 +372,9 @@ cleanup:
     Py_XDECREF(shape);
 }
 
-/* Copy a matrix of float64 to the column-major m by n matrix `out`, given the
- * byte strides of a step down and a step right. */
-static void
-copy_matrix(const char *in, npy_intp down, npy_intp right, npy_intp m,
-            npy_intp n, double *out)
-{
-    /* Blocks of rows, so that lines of cache fetched for one column of a
-     * row-major matrix are still there for the next. */
-    const npy_intp block = 64;
-
-    if (down == (npy_intp)sizeof(double)) {
-        for (npy_intp j = 0; j < n; j++) {
-            memcpy(out + j * m, in + j * right, (size_t)m * sizeof(double));
-        }
-        return;
-    }
-    for (npy_intp start = 0; start < m; start += block) {
-        npy_intp end = m - start < block ? m : start + block;
-
-        for (npy_intp j = 0; j < n; j++) {
-            const char *column = in + j * right;
-
-            for (npy_intp i = start; i < end; i++) {
-                out[j * m + i] = *(const double *)(column + i * down);
-            }
-        }
-    }
-}
-
-/* Copy a float64 array of a shape that is right to the column-major m by n
- * matrix `out`. */
-static void
-copy_jacobian(PyArrayObject *array, npy_intp m, npy_intp n, int col_deriv,
-              double *out)
-{
-    npy_intp down, right;
-
-    if (PyArray_NDIM(array) == 1) {
-        convert_copy_vector(array, out);
-        return;
-    }
-    down = PyArray_STRIDE(array, col_deriv ? 1 : 0);
-    right = PyArray_STRIDE(array, col_deriv ? 0 : 1);
-    copy_matrix(PyArray_BYTES(array), down, right, m, n, out);
-}
-
-int
+PyArrayObject *
 convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
-                 int col_deriv, double *out)
+                 int col_deriv)
 {
     npy_intp rows = col_deriv ? n : m;
     npy_intp columns = col_deriv ? m : n;
@@ -428,20 +382,60 @@ convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
         as_real_array(value, "Dfun", 2 * m * n + INNER_ITEMS);
 
     if (array == NULL) {
-        return -1;
+        return NULL;
     }
     if (!(PyArray_NDIM(array) == 2 && PyArray_DIM(array, 0) == rows &&
           PyArray_DIM(array, 1) == columns) &&
         !(n == 1 && PyArray_NDIM(array) == 1 && PyArray_DIM(array, 0) == m)) {
         set_shape_error(array, dfun, rows, columns);
         Py_DECREF(array);
-        return -1;
+        return NULL;
     }
-    array = to_doubles(array, "Dfun");
-    if (array == NULL) {
-        return -1;
+    return to_doubles(array, "Dfun");
+}
+
+Matrix
+convert_matrix_of(PyArrayObject *array, int col_deriv)
+{
+    Matrix matrix = {PyArray_BYTES(array), 0, 0};
+
+    if (PyArray_NDIM(array) == 1) {
+        matrix.down = PyArray_STRIDE(array, 0);
+        matrix.right = PyArray_NBYTES(array);
     }
-    copy_jacobian(array, m, n, col_deriv, out);
-    Py_DECREF(array);
-    return 0;
+    else {
+        matrix.down = PyArray_STRIDE(array, col_deriv ? 1 : 0);
+        matrix.right = PyArray_STRIDE(array, col_deriv ? 0 : 1);
+    }
+    return matrix;
+}
+
+void
+convert_copy_rows(const Matrix *matrix, npy_intp first, npy_intp rows,
+                  npy_intp n, double *out)
+{
+    /* Blocks of rows, so that lines of cache fetched for one column of a
+     * row-major matrix are still there for the next. */
+    const npy_intp block = 64;
+    const char *in = matrix->first + first * matrix->down;
+
+    if (matrix->down == (npy_intp)sizeof(double)) {
+        for (npy_intp j = 0; j < n; j++) {
+            memcpy(out + j * rows, in + j * matrix->right,
+                   (size_t)rows * sizeof(double));
+        }
+        return;
+    }
+    for (npy_intp start = 0; start < rows; start += block) {
+        npy_intp end = rows - start < block ? rows : start + block;
+
+        for (npy_intp j = 0; j < n; j++) {
+            const char *column = in + j * matrix->right;
+
+            for (npy_intp i = start; i < end; i++) {
+                out[j * rows + i] =
+                    *(const double *)(column + i * matrix->down);
+            }
+        }
+    }
 }

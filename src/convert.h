@@ -18,10 +18,27 @@ void convert_copy_vector(PyArrayObject *array, double *out);
  * 0, or -1 with an exception set; then `out` may be partly written. */
 int convert_residuals(PyObject *value, npy_intp size, double *out);
 
-/* Convert and copy Dfun's result to the column-major m by n matrix `out`.
- * The shape must be (m, n), with `col_deriv` (n, m); for n = 1 also (m,).
- * `dfun` is for the message. 0, or -1 with an exception set. */
-int convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
-                     int col_deriv, double *out);
+/* Convert Dfun's result: a new reference to an array of native float64 of any
+ * strides, perhaps `value` itself. Its shape must be (m, n), with `col_deriv`
+ * (n, m); for n = 1 also (m,). `dfun` is for the message. NULL with an
+ * exception. */
+PyArrayObject *convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m,
+                                npy_intp n, int col_deriv);
+
+/* Where the elements of a Jacobian lie: the first one, and the bytes from one
+ * to the next down a column and along a row. */
+typedef struct {
+    const char *first;
+    npy_intp down;
+    npy_intp right;
+} Matrix;
+
+/* How convert_jacobian's array lies in memory. */
+Matrix convert_matrix_of(PyArrayObject *array, int col_deriv);
+
+/* Copy rows of a matrix with n columns to the column-major `out`, which has
+ * `rows` rows. */
+void convert_copy_rows(const Matrix *matrix, npy_intp first, npy_intp rows,
+                       npy_intp n, double *out);
 
 #endif /* PYMINPACK_CONVERT_H */

@@ -12,32 +12,8 @@
 #include "convert.h"
 #include "minpack.h"
 #include "problem.h"
-
-/* pyminpack's own code beside MINPACK's: a NaN or infinity ended the fit. */
-#define INFO_NOT_FINITE 9
-
-/* What MINPACK is given beside the problem, and what it fills. */
-typedef struct {
-    double ftol, xtol, gtol, epsfcn, factor;
-    int maxfev;
-    int mode; /* 1: MINPACK scales; 2: diag is the user's */
-
-    PyArrayObject *x, *fvec, *fjac, *ipvt, *qtf; /* strong: the results */
-    double *work;                                /* owned, from PyMem */
-    double *diag, *wa1, *wa2, *wa3, *wa4;        /* pieces of work */
-} Solve;
-
-static void
-solve_clear(Solve *solve)
-{
-    PyMem_Free(solve->work);
-    solve->work = NULL;
-    Py_CLEAR(solve->x);
-    Py_CLEAR(solve->fvec);
-    Py_CLEAR(solve->fjac);
-    Py_CLEAR(solve->ipvt);
-    Py_CLEAR(solve->qtf);
-}
+#include "solve.h"
+#include "triangle.h"
 
 static int
 is_double_vector(PyObject *object)
@@ -46,63 +22,6 @@ is_double_vector(PyObject *object)
            PyArray_NDIM((PyArrayObject *)object) == 1 &&
            PyArray_TYPE((PyArrayObject *)object) == NPY_DOUBLE &&
            PyArray_ISBEHAVED_RO((PyArrayObject *)object);
-}
-
-/* A zeroed array; NULL with MemoryError, or ValueError when its size in bytes
- * does not fit an address. */
-static PyArrayObject *
-new_zeros(int ndim, npy_intp *shape, int type_num)
-{
-    return (PyArrayObject *)PyArray_ZEROS(ndim, shape, type_num, 0);
-}
-
-/* Take the workspace and put func's first residuals into it, before anything
- * can run Python code that changes them. 0, or -1 with an exception. */
-static int
-solve_take_first(Solve *solve, Problem *problem, PyArrayObject *first)
-{
-    size_t n = (size_t)problem->n;
-    size_t m = (size_t)problem->m;
-
-    solve->work = PyMem_New(double, 4 * n + m);
-    if (solve->work == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    solve->diag = solve->work;
-    solve->wa1 = solve->diag + n;
-    solve->wa2 = solve->wa1 + n;
-    solve->wa3 = solve->wa2 + n;
-    solve->wa4 = solve->wa3 + n;
-    /* MINPACK leaves wa4 alone until it has asked for the first residuals. */
-    convert_copy_vector(first, solve->wa4);
-    problem->first = solve->wa4;
-    return 0;
-}
-
-/* Allocate the results of a problem whose m is known. 0, or -1 with an
- * exception. */
-static int
-solve_allocate(Solve *solve, int m, int n)
-{
-    npy_intp matrix[2] = {n, m};
-    npy_intp variables[1] = {n};
-    npy_intp residuals[1] = {m};
-
-    solve->fvec = new_zeros(1, residuals, NPY_DOUBLE);
-    if (solve->fvec == NULL) {
-        return -1;
-    }
-    solve->fjac = new_zeros(2, matrix, NPY_DOUBLE);
-    if (solve->fjac == NULL) {
-        return -1;
-    }
-    solve->ipvt = new_zeros(1, variables, NPY_INT);
-    if (solve->ipvt == NULL) {
-        return -1;
-    }
-    solve->qtf = new_zeros(1, variables, NPY_DOUBLE);
-    return solve->qtf == NULL ? -1 : 0;
 }
 
 /* The machine epsilon of the type that func's first result had. */
@@ -117,47 +36,6 @@ epsilon_of(int type_num)
     default:
         return DBL_EPSILON;
     }
-}
-
-/* Run MINPACK: its info, and INFO_NOT_FINITE; negative with an exception. */
-static int
-solve_run(Solve *solve, Problem *problem)
-{
-    const int nprint = 0;
-    int info, nfev, njev;
-    double *x = PyArray_DATA(solve->x);
-    double *fvec = PyArray_DATA(solve->fvec);
-    double *fjac = PyArray_DATA(solve->fjac);
-    double *qtf = PyArray_DATA(solve->qtf);
-    int *ipvt = PyArray_DATA(solve->ipvt);
-
-    problem->fjac = fjac;
-    problem->x = x;
-    problem->fvec = fvec;
-    if (problem->dfun == NULL) {
-        lmdif_(problem_residual_fcn, &problem->m, &problem->n, x, fvec,
-               &solve->ftol, &solve->xtol, &solve->gtol, &solve->maxfev,
-               &solve->epsfcn, solve->diag, &solve->mode, &solve->factor,
-               &nprint, &info, &nfev, fjac, &problem->m, ipvt, qtf, solve->wa1,
-               solve->wa2, solve->wa3, solve->wa4);
-    }
-    else {
-        lmder_(problem_jacobian_fcn, &problem->m, &problem->n, x, fvec, fjac,
-               &problem->m, &solve->ftol, &solve->xtol, &solve->gtol,
-               &solve->maxfev, solve->diag, &solve->mode, &solve->factor,
-               &nprint, &info, &nfev, &njev, ipvt, qtf, solve->wa1, solve->wa2,
-               solve->wa3, solve->wa4);
-    }
-    problem_take_gil(problem);
-    /* An exception, or improper input. */
-    if (info <= 0 && !problem->not_finite) {
-        return info;
-    }
-    if (problem_leapt(problem) || problem->not_finite ||
-        (problem->fresh_jacobian && problem_triangle_not_finite(problem))) {
-        return INFO_NOT_FINITE;
-    }
-    return info;
 }
 
 /* Read the options of solve(); args points at ftol. 0, or -1 with an
@@ -184,6 +62,29 @@ read_options(Solve *solve, PyObject *const *args)
         return -1;
     }
     solve->maxfev = (int)maxfev;
+    return 0;
+}
+
+/* Read how the Jacobian is to be factored. 0, or -1 with an exception. */
+static int
+read_qr(Solve *solve, PyObject *qr)
+{
+    long value = PyLong_AsLong(qr);
+
+    if (value == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (value != QR_AUTO && value != QR_MINPACK && value != QR_BLOCKED) {
+        PyErr_SetString(PyExc_ValueError, "qr is none of the QR_ constants");
+        return -1;
+    }
+    if (value == QR_BLOCKED && !triangle_available()) {
+        PyErr_SetString(PyExc_NotImplementedError,
+                        "the blocked factorisation is a part of minpack/, and "
+                        "this build is on another MINPACK");
+        return -1;
+    }
+    solve->qr = (int)value;
     return 0;
 }
 
@@ -255,11 +156,10 @@ solve_from_start(Solve *solve, Problem *problem, PyObject *const *args)
     if (first == NULL) {
         return -1;
     }
-    status = solve_take_first(solve, problem, first);
+    status = solve_allocate(solve, problem, first);
     Py_DECREF(first);
     Py_CLEAR(problem->result);
-    if (status < 0 || solve_allocate(solve, problem->m, problem->n) < 0 ||
-        read_epsfcn(solve, args[10], problem->dtype) < 0 ||
+    if (status < 0 || read_epsfcn(solve, args[10], problem->dtype) < 0 ||
         read_diag(solve, args[11], problem->n) < 0) {
         return -1;
     }
@@ -269,11 +169,20 @@ solve_from_start(Solve *solve, Problem *problem, PyObject *const *args)
 PyDoc_STRVAR(
     solve_doc,
     "solve(func, dfun, x0, args, col_deriv, ftol, xtol, gtol, factor, maxfev,\n"
-    "      epsfcn, diag, /)\n"
+    "      epsfcn, diag, full, qr, /)\n"
     "--\n\n"
-    "Run lmdif, or lmder when dfun is not None. Returns (x, fvec, fjac, ipvt,\n"
-    "qtf, nfev, njev, info); info is MINPACK's, or 9 when a NaN or infinity in\n"
-    "the residuals at x0 or in a Jacobian ended the fit.");
+    "Run lmdif, or lmder when dfun is not None; qr chooses the factorisation:\n"
+    "QR_AUTO, QR_MINPACK or QR_BLOCKED. Returns (x, fvec, fjac, ipvt, qtf,\n"
+    "nfev, njev, info), the arrays but x None unless full is true; info is\n"
+    "MINPACK's, or 9 when a NaN or infinity in the residuals at x0 or in a\n"
+    "Jacobian ended the fit.");
+
+/* An array of the result, or None. */
+static PyObject *
+or_none(PyArrayObject *array)
+{
+    return array == NULL ? Py_None : (PyObject *)array;
+}
 
 static PyObject *
 core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
@@ -284,8 +193,8 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
     PyObject *result = NULL;
     int col_deriv, info;
 
-    if (nargs != 12) {
-        PyErr_Format(PyExc_TypeError, "solve() takes 12 arguments, not %zd",
+    if (nargs != 14) {
+        PyErr_Format(PyExc_TypeError, "solve() takes 14 arguments, not %zd",
                      nargs);
         return NULL;
     }
@@ -295,6 +204,10 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
     }
     col_deriv = PyObject_IsTrue(args[4]);
     if (col_deriv < 0) {
+        return NULL;
+    }
+    solve.full = PyObject_IsTrue(args[12]);
+    if (solve.full < 0 || read_qr(&solve, args[13]) < 0) {
         return NULL;
     }
     solve.x = copy_start(args[2]);
@@ -308,8 +221,9 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
         goto cleanup;
     }
     /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result = Py_BuildValue("(OOOOOiii)", solve.x, solve.fvec, solve.fjac,
-                           solve.ipvt, solve.qtf, info == 0 ? 0 : problem.nfev,
+    result = Py_BuildValue("(OOOOOiii)", solve.x, or_none(solve.fvec),
+                           or_none(solve.fjac), or_none(solve.ipvt),
+                           or_none(solve.qtf), info == 0 ? 0 : problem.nfev,
                            problem.njev, info);
 
 cleanup:
@@ -419,7 +333,7 @@ core_covariance(PyObject *Py_UNUSED(module), PyObject *const *args,
     ipvt = PyArray_DATA((PyArrayObject *)args[1]);
     shape[0] = shape[1] = PyArray_DIM(fjac, 0);
 
-    covariance = new_zeros(2, shape, NPY_DOUBLE);
+    covariance = (PyArrayObject *)PyArray_ZEROS(2, shape, NPY_DOUBLE, 0);
     wa = PyMem_New(double, (size_t)shape[0]);
     if (covariance == NULL) {
         goto cleanup;
@@ -447,9 +361,17 @@ cleanup:
 }
 
 static int
-core_exec(PyObject *Py_UNUSED(module))
+core_exec(PyObject *module)
 {
     import_array1(-1);
+    if (PyModule_AddIntMacro(module, QR_AUTO) < 0 ||
+        PyModule_AddIntMacro(module, QR_MINPACK) < 0 ||
+        PyModule_AddIntMacro(module, QR_BLOCKED) < 0 ||
+        PyModule_AddIntConstant(
+            module, "INSTRUCTION_SET",
+            triangle_available() ? triangle_instruction_set() : -1) < 0) {
+        return -1;
+    }
     return 0;
 }
 

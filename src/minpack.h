@@ -37,4 +37,40 @@ void lmder_(jacobian_fcn *fcn, const int *m, const int *n, double *x,
 void covar_(const int *n, double *r, const int *ldr, const int *ipvt,
             const double *tol, double *wa);
 
+#ifdef PYMINPACK_BLOCKED /* what minpack/ has beyond MINPACK-1 */
+
+#include <stdint.h>
+
+/* FCN of lmder_blocked: *iflag 1 wants residuals in fvec; 2 wants in r, n by
+ * n + 1, a triangle that stands for the Jacobian, and Q'*fvec beside it. */
+typedef void triangle_fcn(const int *m, const int *n, const double *x,
+                          double *fvec, double *r, const int *ldr, int *iflag);
+
+void lmdif_blocked(residual_fcn *fcn, const int *isa, const int *m,
+                   const int *n, double *x, double *fvec, const double *ftol,
+                   const double *xtol, const double *gtol, const int *maxfev,
+                   const double *epsfcn, double *diag, const int *mode,
+                   const double *factor, int *info, double *fjac, double *r,
+                   const int *ldr, int *ipvt, double *qtf, double *wa,
+                   double *ftrial, double *spare);
+
+void lmder_blocked(triangle_fcn *fcn, const int *isa, const int *m,
+                   const int *n, double *x, double *fvec, const double *ftol,
+                   const double *xtol, const double *gtol, const int *maxfev,
+                   double *diag, const int *mode, const double *factor,
+                   int *info, double *r, const int *ldr, int *ipvt,
+                   double *qtf, double *wa, double *ftrial, double *spare);
+
+/* Elements of `spare` above and of `work` below. */
+int64_t blocked_spare(int n);
+
+/* R of A = Q*R and Q'*f, from the rows of A in any number of portions. */
+void blocked_tall_start(int n, double *r, int ldr, double *work);
+void blocked_tall_rows(int isa, int m, int n, const double *a, int64_t down,
+                       int64_t right, const double *f, double *r, int ldr,
+                       double *work);
+void blocked_tall_end(int n, double *r, int ldr, double *work);
+
+#endif /* PYMINPACK_BLOCKED */
+
 #endif /* PYMINPACK_MINPACK_H */

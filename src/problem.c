@@ -7,10 +7,6 @@
 
 #include "convert.h"
 
-/* Multiplications from which on MINPACK works without the GIL: some two
- * milliseconds. Less is over before another thread would get its turn. */
-#define GIL_FREE_WORK 2e6
-
 int
 problem_init(Problem *problem, PyObject *func, PyObject *dfun, PyObject *args,
              int n, int col_deriv)
@@ -157,7 +153,7 @@ int
 problem_triangle_not_finite(const Problem *problem)
 {
     for (Py_ssize_t j = 0; j < problem->n; j++) {
-        if (problem_not_finite(problem->fjac + j * problem->m, j + 1)) {
+        if (problem_not_finite(problem->r + j * problem->ldr, j + 1)) {
             return 1;
         }
     }
@@ -321,6 +317,7 @@ answer_difference(Problem *problem, const double *x, double *fvec)
     problem->columns++;
     if (problem->columns == problem->n) {
         problem->columns = 0;
+        problem->has_triangle = 1;
         leave_gil_to_factor(problem);
     }
     return 0;
@@ -346,27 +343,69 @@ problem_residual_fcn(const int *m, const int *n, const double *x, double *fvec,
     }
 }
 
-/* The Jacobian at x to fjac: 0, or -1 with an exception. */
-static int
-answer_jacobian(Problem *problem, const double *x, double *fjac)
+/* Dfun's Jacobian at x as an array of doubles. A new reference, or NULL with
+ * an exception. */
+static PyArrayObject *
+evaluate_jacobian(Problem *problem, const double *x)
 {
     PyObject *result;
-    int status;
+    PyArrayObject *array;
 
     problem->njev++;
     result = call_user(problem, problem->dfun, x);
     if (result == NULL) {
+        return NULL;
+    }
+    array = convert_jacobian(result, problem->dfun, problem->m, problem->n,
+                             problem->col_deriv);
+    /* Whoever could change the array goes before it is read. */
+    Py_DECREF(result);
+    return array;
+}
+
+/* The Jacobian at x to fjac: 0, or -1 with an exception. */
+static int
+answer_jacobian(Problem *problem, const double *x, double *fjac)
+{
+    PyArrayObject *array = evaluate_jacobian(problem, x);
+    Matrix matrix;
+
+    if (array == NULL) {
         return -1;
     }
-    status = convert_jacobian(result, problem->dfun, problem->m, problem->n,
-                              problem->col_deriv, fjac);
-    Py_DECREF(result);
+    matrix = convert_matrix_of(array, problem->col_deriv);
+    convert_copy_rows(&matrix, 0, problem->m, problem->n, fjac);
+    Py_DECREF(array);
+    problem->fresh_jacobian = 1;
+    leave_gil_to_factor(problem);
+    return 0;
+}
+
+#ifdef PYMINPACK_BLOCKED
+
+/* A triangle in place of the Jacobian at x: 0, or -1 with an exception. */
+static int
+answer_triangle(Problem *problem, const double *x, const double *fvec,
+                double *r, int ldr)
+{
+    PyArrayObject *array = evaluate_jacobian(problem, x);
+    int status;
+
+    if (array == NULL) {
+        return -1;
+    }
+    status = triangle_of(array, problem->col_deriv, problem->blocks,
+                         problem->m, problem->n, fvec, r, ldr);
+    Py_DECREF(array);
     if (status == 0) {
+        problem->has_triangle = 1;
         problem->fresh_jacobian = 1;
-        leave_gil_to_factor(problem);
+        leave_gil_to_retry(problem);
     }
     return status;
 }
+
+#endif
 
 void
 problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
@@ -388,3 +427,27 @@ problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
         *iflag = -1;
     }
 }
+
+#ifdef PYMINPACK_BLOCKED
+
+void
+problem_triangle_fcn(const int *m, const int *n, const double *x, double *fvec,
+                     double *r, const int *ldr, int *iflag)
+{
+    Problem *problem = problem_of(m);
+    int status;
+
+    (void)n;
+    problem_take_gil(problem);
+    if (*iflag == 2) {
+        status = answer_triangle(problem, x, fvec, r, *ldr);
+    }
+    else {
+        status = answer_residuals(problem, x, fvec);
+    }
+    if (status < 0) {
+        *iflag = -1;
+    }
+}
+
+#endif

@@ -9,6 +9,7 @@
 #define PYMINPACK_PROBLEM_H
 
 #include "numpy_api.h"
+#include "triangle.h"
 
 typedef struct {
     int m;
@@ -19,6 +20,7 @@ typedef struct {
     int njev;           /* calls of Dfun */
     int fresh_jacobian; /* fjac has not been looked at since it was filled */
     int not_finite;     /* a NaN or infinity stopped the solve */
+    int has_triangle;   /* R of a Jacobian is there */
     int columns;        /* differences of the current Jacobian so far */
 
     PyObject *func;          /* strong */
@@ -28,11 +30,14 @@ typedef struct {
     Py_ssize_t nargs;        /* of `call`, x included */
     PyArrayObject *argument; /* strong; NULL, or the x of the last call */
 
+    const Blocks *blocks; /* borrowed; NULL: the Jacobian whole */
+
     PyObject *result;        /* strong; NULL, or what func returned first */
     PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
 
     const double *first; /* func's first result until MINPACK asks for it */
-    const double *fjac;  /* borrowed: MINPACK's m by n matrix */
+    const double *r;     /* borrowed: where the solver has R, */
+    int ldr;             /* and its leading dimension */
     double *x;           /* borrowed: MINPACK's best point, */
     double *fvec;        /* and the residuals there */
     double *last_finite; /* owned; NULL, or x and fvec before a leap */
@@ -55,7 +60,7 @@ PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 /* Whether there is a NaN or infinity among the values. */
 int problem_not_finite(const double *values, Py_ssize_t size);
 
-/* Whether R, in the upper triangle of fjac, has a NaN or infinity. Its columns
+/* Whether R has a NaN or infinity. Its columns
  * have the norms of the Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);
 
@@ -75,5 +80,10 @@ void problem_residual_fcn(const int *m, const int *n, const double *x,
 void problem_jacobian_fcn(const int *m, const int *n, const double *x,
                           double *fvec, double *fjac, const int *ldfjac,
                           int *iflag);
+
+/* As problem_jacobian_fcn, for lmder_blocked: the Jacobian becomes a triangle.
+ */
+void problem_triangle_fcn(const int *m, const int *n, const double *x,
+                          double *fvec, double *r, const int *ldr, int *iflag);
 
 #endif /* PYMINPACK_PROBLEM_H */

@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+QR_AUTO: int
+QR_MINPACK: int
+QR_BLOCKED: int
+INSTRUCTION_SET: int  # of the blocked factorisation: 0 baseline, 1 AVX2, 2 AVX-512; -1: none
+
 _Solution = tuple[
     NDArray[np.float64],  # x (N,)
-    NDArray[np.float64],  # fvec (M,)
+    NDArray[np.float64],  # fvec (M,); None, as the other arrays below, unless full
     NDArray[np.float64],  # fjac (N, M)
     NDArray[np.intc],  # ipvt (N,)
     NDArray[np.float64],  # qtf (N,)
@@ -30,6 +35,8 @@ def solve(
     maxfev: int,
     epsfcn: float | None,
     diag: NDArray[np.float64] | None,
+    full: bool,
+    qr: int,
     /,
 ) -> _Solution: ...
 def covariance(

@@ -23,6 +23,8 @@ _MAX_INT = 2**31 - 1
 
 _FLOAT64 = np.dtype(np.float64)
 
+_QR = {"auto": _core.QR_AUTO, "minpack": _core.QR_MINPACK, "blocked": _core.QR_BLOCKED}
+
 
 def leastsq(
     func: Callable[..., Any],
@@ -38,6 +40,8 @@ def leastsq(
     epsfcn: float | None = None,
     factor: float = 100,
     diag: ArrayLike | None = None,
+    *,
+    qr: str = "auto",
 ) -> tuple[Any, ...]:
     """
     Minimise the sum of squares of M functions of N variables.
@@ -82,6 +86,13 @@ def leastsq(
     diag : array_like, optional
         N positive scale factors for the variables. None: the norms of the Jacobian's columns
         (More 1978, section 6).
+    qr : {"auto", "minpack", "blocked"}, optional
+        How the Jacobian is factored. "minpack": column by column, with Argonne's bits, whatever
+        the size. "blocked": by blocks of rows and columns, much faster for large Jacobians; same
+        pivots, and the same results up to rounding. "auto": "blocked" from ``M * N**2`` = 200000
+        on. What "blocked" returns depends on the processor's instruction set in the last digits,
+        and on nothing else but the arguments; of `infodict`'s ``fjac`` it leaves zero what is not
+        in R.
 
     Returns
     -------
@@ -158,10 +169,26 @@ def leastsq(
     if epsfcn is not None:
         epsfcn = _real("epsfcn", epsfcn)
     limit = _evaluation_limit(maxfev, n, Dfun is not None)
+    factorisation = _QR.get(qr) if isinstance(qr, str) else None
+    if factorisation is None:
+        raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}")
     scale = None if diag is None else _scale(diag, n)
 
     x, fvec, fjac, ipvt, qtf, nfev, njev, ier = _core.solve(
-        func, Dfun, start, args, col_deriv, ftol, xtol, gtol, factor, limit, epsfcn, scale
+        func,
+        Dfun,
+        start,
+        args,
+        col_deriv,
+        ftol,
+        xtol,
+        gtol,
+        factor,
+        limit,
+        epsfcn,
+        scale,
+        full_output,
+        factorisation,
     )
 
     if full_output or not 1 <= ier <= 4:

@@ -1,0 +1,268 @@
+#include "solve.h"
+
+#include <string.h>
+
+#include "convert.h"
+#include "minpack.h"
+
+/* Multiplications of a factorisation from which on "auto" takes the blocked
+ * one, and the least number of rows or columns for it to pay. */
+#define BLOCKED_WORK 2e5
+
+void
+solve_clear(Solve *solve)
+{
+    PyMem_Free(solve->work);
+    solve->work = NULL;
+    Py_CLEAR(solve->x);
+    Py_CLEAR(solve->fvec);
+    Py_CLEAR(solve->fjac);
+    Py_CLEAR(solve->ipvt);
+    Py_CLEAR(solve->qtf);
+}
+
+static int
+takes_blocks(const Solve *solve, int m, int n)
+{
+    if (solve->qr != QR_AUTO) {
+        return solve->qr == QR_BLOCKED;
+    }
+    return triangle_available() && (double)m * n * n >= BLOCKED_WORK;
+}
+
+/* How many elements the workspace has, and where. A piece that is not wanted
+ * has none. */
+typedef struct {
+    size_t diag, wa, ftrial, fvec, qtf, ipvt, fjac, r, spare, chunk;
+} Sizes;
+
+/* The sizes of the workspace. Every product is of two ints, or of an int and a
+ * little more, and their sum fits a size_t. */
+static Sizes
+sizes_of(const Solve *solve, const Problem *problem)
+{
+    size_t m = (size_t)problem->m;
+    size_t n = (size_t)problem->n;
+    int differences = problem->dfun == NULL;
+    Sizes sizes = {.diag = n, .wa = 3 * n, .ftrial = m};
+
+    if (!solve->full) {
+        sizes.fvec = m;
+        sizes.qtf = n;
+        sizes.ipvt = n;
+    }
+#ifdef PYMINPACK_BLOCKED
+    if (solve->ldr > 0) {
+        sizes.r = (size_t)solve->ldr * (n + 1);
+        sizes.spare = (size_t)blocked_spare(problem->n);
+        sizes.chunk = (size_t)solve->blocks.chunk_rows * n;
+    }
+#endif
+    if (!solve->full && (solve->ldr == 0 || differences)) {
+        sizes.fjac = m * n;
+    }
+    return sizes;
+}
+
+/* Decide how the Jacobian is factored. */
+static void
+choose_factorisation(Solve *solve, const Problem *problem)
+{
+    if (!takes_blocks(solve, problem->m, problem->n)) {
+        return;
+    }
+    solve->ldr = (problem->n + 15) / 16 * 16;
+    solve->blocks.isa = triangle_instruction_set();
+    if (problem->dfun != NULL) {
+        solve->blocks.chunk_rows = triangle_chunk_rows(problem->m, problem->n);
+    }
+}
+
+/* Allocate the arrays that the user gets. 0, or -1 with an exception. */
+static int
+allocate_results(Solve *solve, int m, int n)
+{
+    npy_intp matrix[2] = {n, m};
+    npy_intp variables[1] = {n};
+    npy_intp residuals[1] = {m};
+
+    /* Zeroed: MINPACK leaves them alone when an argument is improper. */
+    solve->fvec = (PyArrayObject *)PyArray_ZEROS(1, residuals, NPY_DOUBLE, 0);
+    if (solve->fvec == NULL) {
+        return -1;
+    }
+    solve->fjac = (PyArrayObject *)PyArray_ZEROS(2, matrix, NPY_DOUBLE, 0);
+    if (solve->fjac == NULL) {
+        return -1;
+    }
+    solve->ipvt = (PyArrayObject *)PyArray_ZEROS(1, variables, NPY_INT, 0);
+    if (solve->ipvt == NULL) {
+        return -1;
+    }
+    solve->qtf = (PyArrayObject *)PyArray_ZEROS(1, variables, NPY_DOUBLE, 0);
+    if (solve->qtf == NULL) {
+        return -1;
+    }
+    solve->fvec_at = PyArray_DATA(solve->fvec);
+    solve->fjac_at = PyArray_DATA(solve->fjac);
+    solve->ipvt_at = PyArray_DATA(solve->ipvt);
+    solve->qtf_at = PyArray_DATA(solve->qtf);
+    return 0;
+}
+
+/* The next piece of the workspace. */
+static double *
+piece(double **rest, size_t size)
+{
+    double *start = *rest;
+
+    *rest += size;
+    return start;
+}
+
+int
+solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
+{
+    Sizes sizes;
+    double *rest;
+
+    choose_factorisation(solve, problem);
+    sizes = sizes_of(solve, problem);
+    solve->work =
+        PyMem_New(double, sizes.diag + sizes.wa + sizes.ftrial + sizes.fvec +
+                              sizes.qtf + sizes.ipvt + sizes.fjac + sizes.r +
+                              sizes.spare + sizes.chunk);
+    if (solve->work == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    rest = solve->work;
+    solve->diag = piece(&rest, sizes.diag);
+    solve->wa = piece(&rest, sizes.wa);
+    solve->ftrial = piece(&rest, sizes.ftrial);
+    solve->fvec_at = piece(&rest, sizes.fvec);
+    solve->qtf_at = piece(&rest, sizes.qtf);
+    /* An int is no larger than a double. */
+    solve->ipvt_at = (int *)piece(&rest, sizes.ipvt);
+    solve->fjac_at = piece(&rest, sizes.fjac);
+    if (sizes.r > 0) {
+        solve->r = piece(&rest, sizes.r);
+        solve->spare = piece(&rest, sizes.spare);
+        solve->blocks.work = solve->spare;
+        solve->blocks.chunk = piece(&rest, sizes.chunk);
+    }
+    /* MINPACK leaves ftrial alone until it has asked for the first residuals.
+     */
+    convert_copy_vector(first, solve->ftrial);
+    problem->first = solve->ftrial;
+    return solve->full ? allocate_results(solve, problem->m, problem->n) : 0;
+}
+
+/* MINPACK as it is. */
+static int
+run_minpack(Solve *solve, Problem *problem)
+{
+    const int nprint = 0;
+    int info, nfev, njev;
+    double *x = PyArray_DATA(solve->x);
+    double *wa1 = solve->wa;
+    double *wa2 = wa1 + problem->n;
+    double *wa3 = wa2 + problem->n;
+
+    problem->r = solve->fjac_at;
+    problem->ldr = problem->m;
+    if (problem->dfun == NULL) {
+        lmdif_(problem_residual_fcn, &problem->m, &problem->n, x,
+               solve->fvec_at, &solve->ftol, &solve->xtol, &solve->gtol,
+               &solve->maxfev, &solve->epsfcn, solve->diag, &solve->mode,
+               &solve->factor, &nprint, &info, &nfev, solve->fjac_at,
+               &problem->m, solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3,
+               solve->ftrial);
+    }
+    else {
+        lmder_(problem_jacobian_fcn, &problem->m, &problem->n, x,
+               solve->fvec_at, solve->fjac_at, &problem->m, &solve->ftol,
+               &solve->xtol, &solve->gtol, &solve->maxfev, solve->diag,
+               &solve->mode, &solve->factor, &nprint, &info, &nfev, &njev,
+               solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3, solve->ftrial);
+    }
+    problem_take_gil(problem);
+    return info;
+}
+
+#ifdef PYMINPACK_BLOCKED
+
+/* Put R, with zeros below, where the user looks for it. */
+static void
+copy_factors(const Solve *solve, int m, int n)
+{
+    for (Py_ssize_t j = 0; j < n; j++) {
+        double *column = solve->fjac_at + j * m;
+
+        memcpy(column, solve->r + j * solve->ldr,
+               (size_t)(j + 1) * sizeof(double));
+        memset(column + j + 1, 0, (size_t)(m - j - 1) * sizeof(double));
+    }
+}
+
+/* MINPACK with the factorisation by blocks. */
+static int
+run_blocked(Solve *solve, Problem *problem)
+{
+    int info;
+    double *x = PyArray_DATA(solve->x);
+
+    problem->r = solve->r;
+    problem->ldr = solve->ldr;
+    problem->blocks = &solve->blocks;
+    if (problem->dfun == NULL) {
+        lmdif_blocked(problem_residual_fcn, &solve->blocks.isa, &problem->m,
+                      &problem->n, x, solve->fvec_at, &solve->ftol,
+                      &solve->xtol, &solve->gtol, &solve->maxfev,
+                      &solve->epsfcn, solve->diag, &solve->mode,
+                      &solve->factor, &info, solve->fjac_at, solve->r,
+                      &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
+                      solve->ftrial, solve->spare);
+    }
+    else {
+        lmder_blocked(problem_triangle_fcn, &solve->blocks.isa, &problem->m,
+                      &problem->n, x, solve->fvec_at, &solve->ftol,
+                      &solve->xtol, &solve->gtol, &solve->maxfev, solve->diag,
+                      &solve->mode, &solve->factor, &info, solve->r,
+                      &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
+                      solve->ftrial, solve->spare);
+    }
+    problem_take_gil(problem);
+    return info;
+}
+
+#endif
+
+int
+solve_run(Solve *solve, Problem *problem)
+{
+    int info;
+
+    problem->x = PyArray_DATA(solve->x);
+    problem->fvec = solve->fvec_at;
+#ifdef PYMINPACK_BLOCKED
+    info = solve->r != NULL ? run_blocked(solve, problem)
+                            : run_minpack(solve, problem);
+#else
+    info = run_minpack(solve, problem);
+#endif
+    /* An exception, or improper input. */
+    if (info <= 0 && !problem->not_finite) {
+        return info;
+    }
+    if (problem_leapt(problem) || problem->not_finite ||
+        (problem->fresh_jacobian && problem_triangle_not_finite(problem))) {
+        info = INFO_NOT_FINITE;
+    }
+#ifdef PYMINPACK_BLOCKED
+    if (solve->r != NULL && solve->full && problem->has_triangle) {
+        copy_factors(solve, problem->m, problem->n);
+    }
+#endif
+    return info;
+}

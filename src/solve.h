@@ -1,0 +1,42 @@
+/* One solve: its options and memory, and the run of MINPACK. */
+#ifndef PYMINPACK_SOLVE_H
+#define PYMINPACK_SOLVE_H
+
+#include "problem.h"
+#include "triangle.h"
+
+/* pyminpack's own code beside MINPACK's: a NaN or infinity ended the fit. */
+#define INFO_NOT_FINITE 9
+
+/* How the Jacobian is factored. */
+enum { QR_AUTO, QR_MINPACK, QR_BLOCKED };
+
+typedef struct {
+    double ftol, xtol, gtol, epsfcn, factor;
+    int maxfev;
+    int mode; /* 1: MINPACK scales; 2: diag is the user's */
+    int qr;   /* QR_AUTO, QR_MINPACK or QR_BLOCKED */
+    int full; /* whether all results are wanted, or only x */
+
+    PyArrayObject *x, *fvec, *fjac, *ipvt, *qtf; /* strong; NULL: not wanted */
+    double *work;                                /* owned, from PyMem */
+    double *diag, *wa, *ftrial;                  /* pieces of work */
+    double *fvec_at, *fjac_at, *qtf_at;          /* of work or of an array */
+    int *ipvt_at;
+    double *r; /* piece of work; NULL: MINPACK's own factorisation */
+    int ldr;
+    double *spare; /* piece of work, with r */
+    Blocks blocks;
+} Solve;
+
+/* Take the memory that the size of the problem asks for, and func's first
+ * residuals into it before anything can run Python code that changes them.
+ * solve_clear undoes it, also after a failure. 0, or -1 with an exception. */
+int solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first);
+
+void solve_clear(Solve *solve);
+
+/* Run MINPACK: its info, or INFO_NOT_FINITE; negative with an exception. */
+int solve_run(Solve *solve, Problem *problem);
+
+#endif /* PYMINPACK_SOLVE_H */
