@@ -7,11 +7,11 @@ implicit none (type, external)
 private
 public :: solve_damped, damped_work
 
-integer(ip), parameter :: block_rows = 64
+integer(ip), parameter :: block_rows = 96
     !! rows of D that are folded into R at a time
 integer(ip), parameter :: block_lead = block_rows + strip
     !! columns a power of two apart would share few lines of a cache
-integer(ip), parameter :: panel_columns = 16
+integer(ip), parameter :: panel_columns = 8
     !! how many columns are reduced before the others are touched
 
 contains

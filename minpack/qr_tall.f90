@@ -97,8 +97,8 @@ pure function block_rows(n)
     ! Result
     integer(ip) :: block_rows
 
-    block_rows = 256
-    if (n <= 16) block_rows = 512
+    block_rows = 384
+    if (n <= 128) block_rows = 512
 end function block_rows
 
 pure function block_lead(n)
@@ -125,7 +125,8 @@ pure function panel_columns(n)
     integer(ip) :: panel_columns
 
     panel_columns = 16
-    if (n <= 40) panel_columns = 4
+    if (n <= 600) panel_columns = 8
+    if (n <= 128) panel_columns = 4
 end function panel_columns
 
 pure function padded(n)
