@@ -78,7 +78,8 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         call pack(rows, strips, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, &
                   f(i), work(2 * n + 3), block_lead(n))
         call scale_columns(n, strips, work(2 * n + 3), block_lead(n), work(1), work(n + 2), r, ldr)
-        call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n))
+        call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n), &
+                  staircase=.false.)
     end do
 
     do j = 1, n + 1

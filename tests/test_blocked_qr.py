@@ -234,7 +234,7 @@ def check_damped(own: Library, blocked: Blocked, r: Doubles, d: Doubles, qtb: Do
         assert np.linalg.norm(scaled) <= 4 * tolerance * condition**2 * size
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 7, 8, 9, 95, 96, 97, 193])
+@pytest.mark.parametrize("n", [1, 2, 5, 7, 8, 9, 15, 16, 17, 70, 191, 192, 193])
 def test_damped(blocked: Blocked, own_library: Library, n: int) -> None:
     rng = np.random.default_rng(n)
     r, qtb = _triangle(rng, n), rng.normal(size=n)
