@@ -7,11 +7,11 @@ implicit none (type, external)
 private
 public :: solve_damped, damped_work
 
-integer(ip), parameter :: block_rows = 64
+integer(ip), parameter :: block_rows = 192
     !! rows of D that are folded into R at a time
 integer(ip), parameter :: block_lead = block_rows + strip
     !! columns a power of two apart would share few lines of a cache
-integer(ip), parameter :: panel_columns = 16
+integer(ip), parameter :: panel_columns = 8
     !! how many columns are reduced before the others are touched
 
 contains
@@ -185,7 +185,7 @@ pure subroutine fold_diagonal(n, ipvt, diag, factor, s, block)
             block(j - i + 1, j) = factor(j) * diag(ipvt(j))
         end do
         call fold(n - i + 1, n - i + 2, s(i, i), lead(n), (rows + strip - 1) / strip, &
-                  block(1, i), block_lead, panel_columns)
+                  block(1, i), block_lead, panel_columns, staircase=.true.)
     end do
 end subroutine fold_diagonal
 

@@ -18,7 +18,7 @@ integer(ip), parameter :: widest = 32
 
 contains
 
-pure subroutine fold(n, cols, r, ldr, strips, b, ldb, wide)
+pure subroutine fold(n, cols, r, ldr, strips, b, ldb, wide, staircase)
 !! Reduce a block of rows against the first n columns of a triangle, and apply the reflections to
 !! the columns that follow.
 
@@ -35,6 +35,8 @@ pure subroutine fold(n, cols, r, ldr, strips, b, ldb, wide)
         !! leading dimension of `b`, at least strip*strips
     integer(ip), intent(in) :: wide
         !! columns of a panel: a multiple of 4, at most `widest`
+    logical, intent(in) :: staircase
+        !! whether column j of B is zero below its j-th row, and a column n + 1 all zero
 
     ! In-outputs
     real(dp), intent(inout) :: r(ldr, cols)
@@ -45,23 +47,26 @@ pure subroutine fold(n, cols, r, ldr, strips, b, ldb, wide)
 
     ! Locals
     real(dp) :: t(widest, widest)
-    integer(ip) :: first, four, next, after
+    integer(ip) :: first, four, next, after, used
 
     do first = 1, n, wide
         after = first + wide
+        ! Rows where the panel is zero are left alone by its reflections.
+        used = strips
+        if (staircase) used = min(strips, (after + strip - 2) / strip)
         do four = first, min(after - 1, n), 4
             next = four + 4
             call reduce_four(min(4, n - four + 1), min(4, cols - four + 1), r(four, four), ldr, &
-                             strips, b(1, four), ldb, t(four - first + 1, four - first + 1))
+                             used, b(1, four), ldb, t(four - first + 1, four - first + 1))
             if (next > cols) return
-            call join(four - first, strips, b(1, first), ldb, t)
+            call join(four - first, used, b(1, first), ldb, t)
             if (next < after) then
-                call apply(4_ip, min(after - 1, cols) - next + 1, strips, b(1, four), ldb, &
+                call apply(4_ip, min(after - 1, cols) - next + 1, used, b(1, four), ldb, &
                            t(four - first + 1, four - first + 1), r(four, next), ldr, b(1, next))
             end if
         end do
         if (after > cols) cycle
-        call apply(min(wide, n - first + 1), cols - after + 1, strips, b(1, first), ldb, t, &
+        call apply(min(wide, n - first + 1), cols - after + 1, used, b(1, first), ldb, t, &
                    r(first, after), ldr, b(1, after))
     end do
 end subroutine fold

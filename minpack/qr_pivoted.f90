@@ -11,7 +11,7 @@ implicit none (type, external)
 private
 public :: factor_triangle, triangle_work
 
-integer(ip), parameter :: wide = 32
+integer(ip), parameter :: wide = 16
     !! columns of a panel
 integer(ip), parameter :: chunk = 8
     !! strips of rows that are brought up to date at a time: of a panel they fit the nearest cache

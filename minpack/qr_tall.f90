@@ -96,7 +96,8 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         call pack(rows, strips, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, &
                   f(i), work(2 * n + 3), block_lead(n))
         call scale_columns(n, strips, work(2 * n + 3), block_lead(n), work(1), work(n + 2), r, ldr)
-        call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n))
+        call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n), &
+                  staircase=.false.)
     end do
 end subroutine reduce_tall
 
@@ -135,8 +136,8 @@ pure function block_rows(n)
     ! Result
     integer(ip) :: block_rows
 
-    block_rows = 256
-    if (n <= 16) block_rows = 512
+    block_rows = 384
+    if (n <= 128) block_rows = 512
 end function block_rows
 
 pure function block_lead(n)
@@ -163,7 +164,8 @@ pure function panel_columns(n)
     integer(ip) :: panel_columns
 
     panel_columns = 16
-    if (n <= 40) panel_columns = 4
+    if (n <= 600) panel_columns = 8
+    if (n <= 128) panel_columns = 4
 end function panel_columns
 
 pure function padded(n)
