@@ -231,16 +231,19 @@ any_nan(const double *values, Py_ssize_t size)
     return 0;
 }
 
-/* Save x and fvec where the trial point is at infinity. 0, or -1 with an
- * exception. */
+/* Save x and fvec where the trial point, or a residual there, is not finite.
+ * 0, or -1 with an exception. */
 static int
-save_before_leap(Problem *problem, const double *trial)
+save_before_leap(Problem *problem, const double *trial,
+                 const double *residuals)
 {
     size_t n = (size_t)problem->n;
     size_t m = (size_t)problem->m;
 
-    if (!problem_not_finite(trial, problem->n) ||
-        problem_not_finite(problem->x, problem->n)) {
+    if ((!problem_not_finite(trial, problem->n) &&
+         !problem_not_finite(residuals, problem->m)) ||
+        problem_not_finite(problem->x, problem->n) ||
+        problem_not_finite(problem->fvec, problem->m)) {
         return 0;
     }
     if (problem->last_finite == NULL) {
@@ -261,10 +264,11 @@ problem_leapt(Problem *problem)
     size_t n = (size_t)problem->n;
     size_t m = (size_t)problem->m;
 
-    if (!problem_not_finite(problem->x, problem->n)) {
+    if (!problem_not_finite(problem->x, problem->n) &&
+        !problem_not_finite(problem->fvec, problem->m)) {
         return 0;
     }
-    /* There is none when x0 itself was at infinity. */
+    /* There is none when x0 or the residuals there were not finite. */
     if (problem->last_finite != NULL) {
         memcpy(problem->x, problem->last_finite, n * sizeof(double));
         memcpy(problem->fvec, problem->last_finite + n, m * sizeof(double));
@@ -296,10 +300,8 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
         problem->not_finite = 1;
         return -1;
     }
-    if (save_before_leap(problem, x) < 0) {
-        return -1;
-    }
-    if (evaluate_residuals(problem, x, fvec) < 0) {
+    if (evaluate_residuals(problem, x, fvec) < 0 ||
+        save_before_leap(problem, x, fvec) < 0) {
         return -1;
     }
     leave_gil_to_retry(problem);

@@ -64,8 +64,8 @@ int problem_not_finite(const double *values, Py_ssize_t size);
  * have the norms of the Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);
 
-/* Whether x has a NaN or infinity. MINPACK then took a trial point there for
- * an improvement, and nothing finite can follow; x and fvec become again what
+/* Whether x or fvec has a NaN or infinity: MINPACK then took a trial point
+ * where something overflowed for an improvement. x and fvec become again what
  * they were before it. */
 int problem_leapt(Problem *problem);
 

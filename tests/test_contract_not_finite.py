@@ -120,3 +120,16 @@ def test_nan_or_inf_at_a_trial_point_is_a_rejected_step(bad: float, dfun: bool) 
     assert ier in (1, 2, 3, 4)
     assert x[0] == pytest.approx(1.0)
     assert info["nfev"] == counted.calls
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dfun", [False, True])
+def test_residuals_not_finite_are_never_taken_for_success(bad: float, dfun: bool) -> None:
+    """Not even where the prediction overflows, and MINPACK takes any step for an improvement."""
+    answers = [1.0, bad] if dfun else [1.0, 1.0 + 1e-11, bad]
+    counted = Counted(lambda x: [answers[min(counted.calls, len(answers)) - 1]])
+    options: dict[str, Any] = {"Dfun": lambda x: [[1e-3]]} if dfun else {}
+    x, cov_x, info, _, ier = leastsq(counted, [1.0], diag=[1e-200], full_output=True, **options)
+    assert (x.tolist(), cov_x, ier) == ([1.0], None, 9)
+    assert info["fvec"].tolist() == [1.0]
+    assert info["nfev"] == counted.calls >= len(answers)
