@@ -6,20 +6,27 @@ module qr_blocked
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
 use qr_damped, only: damped_work, solve_damped
 use qr_pivoted, only: triangle_work, factor_triangle
-use qr_tall, only: tall_work, start_tall, reduce_tall, end_tall
+use qr_kernels, only: norm
+use qr_tall, only: block_rows, tall_work, tall_blocks, start_tall, reduce_tall, pack_tall, &
+                   fold_tall, end_tall
 #ifdef HAVE_X86_VARIANTS
 use qr_damped_avx2, only: solve_damped_avx2 => solve_damped
 use qr_damped_avx512, only: solve_damped_avx512 => solve_damped
 use qr_pivoted_avx2, only: factor_triangle_avx2 => factor_triangle
 use qr_pivoted_avx512, only: factor_triangle_avx512 => factor_triangle
-use qr_tall_avx2, only: reduce_tall_avx2 => reduce_tall
-use qr_tall_avx512, only: reduce_tall_avx512 => reduce_tall
+use qr_kernels_avx2, only: norm_avx2 => norm
+use qr_kernels_avx512, only: norm_avx512 => norm
+use qr_tall_avx2, only: reduce_tall_avx2 => reduce_tall, pack_tall_avx2 => pack_tall, &
+                        fold_tall_avx2 => fold_tall
+use qr_tall_avx512, only: reduce_tall_avx512 => reduce_tall, pack_tall_avx512 => pack_tall, &
+                          fold_tall_avx512 => fold_tall
 #endif
 implicit none (type, external)
 private
 public :: baseline, avx2, avx512
 public :: blocked_variants
-public :: blocked_tall_start, blocked_tall_rows, blocked_tall_end
+public :: blocked_tall_start, blocked_tall_rows, blocked_tall_pack, blocked_tall_fold, &
+          blocked_tall_end, blocked_tall_block, blocked_tall_blocks, blocked_norm
 public :: blocked_triangle, blocked_damped
 public :: blocked_tall_work, blocked_triangle_work, blocked_damped_work
 
@@ -80,7 +87,7 @@ end subroutine blocked_tall_start
 pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
     bind(c, name="blocked_tall_rows")
 !! Go on with a portion of rows. The result does not depend on the portions if all but the last
-!! have a multiple of 512 rows.
+!! have a multiple of `blocked_tall_block(n)` rows.
 
     ! Inputs
     integer(ip), intent(in), value :: isa
@@ -117,6 +124,105 @@ pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
         call reduce_tall(m, n, a, down, right, f, r, ldr, work)
     end select
 end subroutine blocked_tall_rows
+
+pure function blocked_tall_block(n) bind(c, name="blocked_tall_block")
+!! How many rows are reduced at a time.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of columns
+
+    ! Result
+    integer(ip) :: blocked_tall_block
+
+    blocked_tall_block = block_rows(n)
+end function blocked_tall_block
+
+pure function blocked_tall_blocks(m, n) bind(c, name="blocked_tall_blocks")
+!! The number of elements that `blocked_tall_pack` fills.
+
+    ! Inputs
+    integer(ip), intent(in), value :: m
+        !! number of rows
+    integer(ip), intent(in), value :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: blocked_tall_blocks
+
+    blocked_tall_blocks = tall_blocks(m, n)
+end function blocked_tall_blocks
+
+pure subroutine blocked_tall_pack(isa, m, n, a, down, right, f, blocks) &
+    bind(c, name="blocked_tall_pack")
+!! The first half of `blocked_tall_rows`: copy a portion of rows, so that A need not be there for
+!! the second.
+
+    ! Inputs
+    integer(ip), intent(in), value :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m
+        !! number of rows
+    integer(ip), intent(in), value :: n
+        !! number of columns, at least 1
+    integer(wide_ip), intent(in), value :: down
+        !! elements from one row of A to the next; negative when rows run towards lower addresses
+    integer(wide_ip), intent(in), value :: right
+        !! elements from one column of A to the next; may be negative, too
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+        !! A, from its lowest address on
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the column that goes along
+
+    ! Outputs
+    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
+        !! shape (blocked_tall_blocks(m, n)); the rows
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        call pack_tall_avx2(m, n, a, down, right, f, blocks)
+    case (avx512)
+        call pack_tall_avx512(m, n, a, down, right, f, blocks)
+#endif
+    case default
+        call pack_tall(m, n, a, down, right, f, blocks)
+    end select
+end subroutine blocked_tall_pack
+
+pure subroutine blocked_tall_fold(isa, m, n, blocks, r, ldr, work) &
+    bind(c, name="blocked_tall_fold")
+!! The second half of `blocked_tall_rows`.
+
+    ! Inputs
+    integer(ip), intent(in), value :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m
+        !! number of rows
+    integer(ip), intent(in), value :: n
+        !! number of columns, at least 1
+    integer(ip), intent(in), value :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! In-outputs
+    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
+        !! shape (blocked_tall_blocks(m, n)); the rows as `blocked_tall_pack` leaves them; destroyed
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle so far
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (blocked_tall_work(n)); as the call before left it
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        call fold_tall_avx2(m, n, blocks, r, ldr, work)
+    case (avx512)
+        call fold_tall_avx512(m, n, blocks, r, ldr, work)
+#endif
+    case default
+        call fold_tall(m, n, blocks, r, ldr, work)
+    end select
+end subroutine blocked_tall_fold
 
 pure subroutine blocked_tall_end(n, r, ldr, work) bind(c, name="blocked_tall_end")
 !! End the factorisation.
@@ -245,5 +351,31 @@ pure subroutine blocked_damped(isa, n, r, ldr, ipvt, diag, qtb, x, sdiag, work) 
         call solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
     end select
 end subroutine blocked_damped
+
+pure function blocked_norm(isa, n, x) bind(c, name="blocked_norm")
+!! The Euclidean norm, as `enorm_` but for rounding.
+
+    ! Inputs
+    integer(ip), intent(in), value :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: n
+        !! number of components
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the vector
+
+    ! Result
+    real(dp) :: blocked_norm
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        blocked_norm = norm_avx2(n, x)
+    case (avx512)
+        blocked_norm = norm_avx512(n, x)
+#endif
+    case default
+        blocked_norm = norm(n, x)
+    end select
+end function blocked_norm
 
 end module qr_blocked

@@ -5,7 +5,8 @@ use qr_fold, only: fold
 use qr_kernels, only: strip, sums_of_squares
 implicit none (type, external)
 private
-public :: start_tall, reduce_tall, end_tall, tall_work
+public :: block_rows, tall_work, tall_blocks
+public :: start_tall, reduce_tall, pack_tall, fold_tall, end_tall
 
 real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
     !! between these lie the largest elements of the columns as they are worked on
@@ -22,7 +23,7 @@ pure function tall_work(n)
     ! Result
     integer(wide_ip) :: tall_work
 
-    tall_work = 2 * int(n + 1, wide_ip) + block_lead(n) * int(padded(n + 1), wide_ip)
+    tall_work = 2 * int(n + 1, wide_ip) + block_size(n)
 end function tall_work
 
 pure subroutine start_tall(n, r, ldr, work)
@@ -86,20 +87,122 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         !! shape (tall_work(n)); as `start_tall` or the rows before left it
 
     ! Locals
-    integer(ip) :: i, rows, strips
+    integer(ip) :: i, rows
     integer(wide_ip) :: origin
 
-    origin = 1 - min(0_wide_ip, (m - 1) * down) - min(0_wide_ip, (n - 1) * right)
+    origin = lowest_to_first(m, n, down, right)
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
-        strips = (rows + strip - 1) / strip
-        call pack(rows, strips, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, &
-                  f(i), work(2 * n + 3), block_lead(n))
-        call scale_columns(n, strips, work(2 * n + 3), block_lead(n), work(1), work(n + 2), r, ldr)
-        call fold(n, n + 1, r, ldr, strips, work(2 * n + 3), block_lead(n), panel_columns(n), &
-                  staircase=.false.)
+        call pack(rows, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, f(i), &
+                  work(2 * n + 3), block_lead(n))
+        call fold_block(rows, n, work(2 * n + 3), r, ldr, work)
     end do
 end subroutine reduce_tall
+
+pure function tall_blocks(m, n)
+!! The number of elements that `pack_tall` fills.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: tall_blocks
+
+    tall_blocks = ((m + block_rows(n) - 1) / block_rows(n)) * block_size(n)
+end function tall_blocks
+
+pure subroutine pack_tall(m, n, a, down, right, f, blocks)
+!! The first half of `reduce_tall`: copy rows of [A f] to where `fold_tall` takes them from.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(wide_ip), intent(in) :: down
+        !! elements from one row of A to the next; negative when rows run towards lower addresses
+    integer(wide_ip), intent(in) :: right
+        !! elements from one column of A to the next; may be negative, too
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+        !! A, from its lowest address on
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the column that goes along
+
+    ! Outputs
+    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
+        !! shape (tall_blocks(m, n)); the rows
+
+    ! Locals
+    integer(ip) :: i
+    integer(wide_ip) :: origin, place
+
+    origin = lowest_to_first(m, n, down, right)
+    do i = 1, m, block_rows(n)
+        place = ((i - 1) / block_rows(n)) * block_size(n)
+        blocks(place + 1:place + block_size(n)) = 0
+        call pack(min(block_rows(n), m - i + 1), n, size(a, kind=wide_ip), a, &
+                  origin + (i - 1) * down, down, right, f(i), blocks(place + 1), block_lead(n))
+    end do
+end subroutine pack_tall
+
+pure subroutine fold_tall(m, n, blocks, r, ldr, work)
+!! The second half of `reduce_tall`.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! In-outputs
+    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
+        !! shape (tall_blocks(m, n)); the rows as `pack_tall` leaves them; destroyed
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle, scaled as `work` says
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (tall_work(n)); as `start_tall` or the rows before left it
+
+    ! Locals
+    integer(ip) :: i
+    integer(wide_ip) :: place
+
+    do i = 1, m, block_rows(n)
+        place = ((i - 1) / block_rows(n)) * block_size(n)
+        call fold_block(min(block_rows(n), m - i + 1), n, blocks(place + 1), r, ldr, work)
+    end do
+end subroutine fold_tall
+
+pure subroutine fold_block(rows, n, b, r, ldr, work)
+!! Reduce one block against the triangle.
+
+    ! Inputs
+    integer(ip), intent(in) :: rows
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns of A
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(block_lead(n), padded(n + 1))
+        !! shape (block_lead(n), n + 1 rounded up to a multiple of 4); the block; destroyed
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle
+    real(dp), intent(inout) :: work(2 * n + 2)
+        !! shape (2*n + 2); the scales of the columns, and bounds on their elements
+
+    ! Locals
+    integer(ip) :: strips
+
+    strips = (rows + strip - 1) / strip
+    call scale_columns(n, strips, b, block_lead(n), work(1), work(n + 2), r, ldr)
+    call fold(n, n + 1, r, ldr, strips, b, block_lead(n), panel_columns(n), staircase=.false.)
+end subroutine fold_block
 
 pure subroutine end_tall(n, r, ldr, work)
 !! Take the scaling off the triangle.
@@ -168,6 +271,38 @@ pure function panel_columns(n)
     if (n <= 128) panel_columns = 4
 end function panel_columns
 
+pure function block_size(n)
+!! The number of elements of a block.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: block_size
+
+    block_size = block_lead(n) * int(padded(n + 1), wide_ip)
+end function block_size
+
+pure function lowest_to_first(m, n, down, right)
+!! Where the first element of a matrix is, counted from its lowest address, which is 1.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(wide_ip), intent(in) :: down
+        !! elements from one row to the next
+    integer(wide_ip), intent(in) :: right
+        !! elements from one column to the next
+
+    ! Result
+    integer(wide_ip) :: lowest_to_first
+
+    lowest_to_first = 1 - min(0_wide_ip, (m - 1) * down) - min(0_wide_ip, (n - 1) * right)
+end function lowest_to_first
+
 pure function padded(n)
 !! The next multiple of 4.
 
@@ -181,14 +316,12 @@ pure function padded(n)
     padded = 4 * ((n + 3) / 4)
 end function padded
 
-pure subroutine pack(rows, strips, n, length, a, first, down, right, f, b, ldb)
+pure subroutine pack(rows, n, length, a, first, down, right, f, b, ldb)
 !! Copy rows of [A f] into a block, and fill its last strip up with zeros.
 
     ! Inputs
     integer(ip), intent(in) :: rows
         !! number of rows
-    integer(ip), intent(in) :: strips
-        !! of the block, at least as many rows
     integer(ip), intent(in) :: n
         !! number of columns of A
     integer(wide_ip), intent(in) :: length
@@ -234,7 +367,7 @@ pure subroutine pack(rows, strips, n, length, a, first, down, right, f, b, ldb)
         end do
     end if
     b(1:rows, n + 1) = f
-    if (rows < strip * strips) b(rows + 1:strip * strips, 1:n + 1) = 0
+    if (mod(rows, strip) /= 0) b(rows + 1:rows + strip - mod(rows, strip), 1:n + 1) = 0
 end subroutine pack
 
 pure subroutine copy(n, x, y)

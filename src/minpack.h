@@ -64,11 +64,20 @@ void lmder_blocked(triangle_fcn *fcn, const int *isa, const int *m,
 /* Elements of `spare` above and of `work` below. */
 int64_t blocked_spare(int n);
 
-/* R of A = Q*R and Q'*f, from the rows of A in any number of portions. */
+/* R of A = Q*R and Q'*f, from the rows of A in any number of portions. pack
+ * and fold are the halves of rows: blocks are a copy, so that fold has no need
+ * of A.
+ */
 void blocked_tall_start(int n, double *r, int ldr, double *work);
 void blocked_tall_rows(int isa, int m, int n, const double *a, int64_t down,
                        int64_t right, const double *f, double *r, int ldr,
                        double *work);
+int blocked_tall_block(int n);
+int64_t blocked_tall_blocks(int m, int n);
+void blocked_tall_pack(int isa, int m, int n, const double *a, int64_t down,
+                       int64_t right, const double *f, double *blocks);
+void blocked_tall_fold(int isa, int m, int n, double *blocks, double *r,
+                       int ldr, double *work);
 void blocked_tall_end(int n, double *r, int ldr, double *work);
 
 #endif /* PYMINPACK_BLOCKED */

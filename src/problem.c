@@ -1,5 +1,6 @@
 #include "problem.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -141,8 +142,17 @@ problem_first_residuals(Problem *problem, const double *x)
 int
 problem_not_finite(const double *values, Py_ssize_t size)
 {
-    for (Py_ssize_t i = 0; i < size; i++) {
-        if (!isfinite(values[i])) {
+    /* Many at a time, side by side. */
+    const Py_ssize_t block = 256;
+
+    for (Py_ssize_t start = 0; start < size; start += block) {
+        Py_ssize_t end = Py_MIN(size, start + block);
+        int found = 0;
+
+        for (Py_ssize_t i = start; i < end; i++) {
+            found |= !(fabs(values[i]) <= DBL_MAX);
+        }
+        if (found) {
             return 1;
         }
     }
@@ -287,7 +297,9 @@ static int
 answer_residuals(Problem *problem, const double *x, double *fvec)
 {
     if (problem->first != NULL) {
-        memcpy(fvec, problem->first, (size_t)problem->m * sizeof(double));
+        if (fvec != problem->first) {
+            memcpy(fvec, problem->first, (size_t)problem->m * sizeof(double));
+        }
         problem->first = NULL;
         problem->not_finite = problem_not_finite(fvec, problem->m);
         return problem->not_finite ? -1 : 0;

@@ -35,7 +35,7 @@ typedef struct {
     PyObject *result;        /* strong; NULL, or what func returned first */
     PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
 
-    const double *first; /* func's first result until MINPACK asks for it */
+    double *first;       /* func's first result until MINPACK asks for it */
     const double *r;     /* borrowed: where the solver has R, */
     int ldr;             /* and its leading dimension */
     double *x;           /* borrowed: MINPACK's best point, */

@@ -12,8 +12,7 @@
 void
 solve_clear(Solve *solve)
 {
-    PyMem_Free(solve->work);
-    solve->work = NULL;
+    Py_CLEAR(solve->memory);
     Py_CLEAR(solve->x);
     Py_CLEAR(solve->fvec);
     Py_CLEAR(solve->fjac);
@@ -55,7 +54,7 @@ sizes_of(const Solve *solve, const Problem *problem)
     if (solve->ldr > 0) {
         sizes.r = (size_t)solve->ldr * (n + 1);
         sizes.spare = (size_t)blocked_spare(problem->n);
-        sizes.chunk = (size_t)solve->blocks.chunk_rows * n;
+        sizes.chunk = differences ? 0 : (size_t)solve->blocks.chunk_size;
     }
 #endif
     if (!solve->full && (solve->ldr == 0 || differences)) {
@@ -72,10 +71,7 @@ choose_factorisation(Solve *solve, const Problem *problem)
         return;
     }
     solve->ldr = (problem->n + 15) / 16 * 16;
-    solve->blocks.isa = triangle_instruction_set();
-    if (problem->dfun != NULL) {
-        solve->blocks.chunk_rows = triangle_chunk_rows(problem->m, problem->n);
-    }
+    solve->blocks = triangle_plan(problem->m, problem->n);
 }
 
 /* Allocate the arrays that the user gets. 0, or -1 with an exception. */
@@ -124,19 +120,26 @@ int
 solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
 {
     Sizes sizes;
+    size_t total;
+    npy_intp shape[1];
     double *rest;
 
     choose_factorisation(solve, problem);
     sizes = sizes_of(solve, problem);
-    solve->work =
-        PyMem_New(double, sizes.diag + sizes.wa + sizes.ftrial + sizes.fvec +
-                              sizes.qtf + sizes.ipvt + sizes.fjac + sizes.r +
-                              sizes.spare + sizes.chunk);
-    if (solve->work == NULL) {
+    total = sizes.diag + sizes.wa + sizes.ftrial + sizes.fvec + sizes.qtf +
+            sizes.ipvt + sizes.fjac + sizes.r + sizes.spare + sizes.chunk;
+    if (total > NPY_MAX_INTP) {
         PyErr_NoMemory();
         return -1;
     }
-    rest = solve->work;
+    /* An array, because NumPy has the system back large ones by large pages,
+     * and small ones by what it has at hand. */
+    shape[0] = (npy_intp)total;
+    solve->memory = (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
+    if (solve->memory == NULL) {
+        return -1;
+    }
+    rest = PyArray_DATA(solve->memory);
     solve->diag = piece(&rest, sizes.diag);
     solve->wa = piece(&rest, sizes.wa);
     solve->ftrial = piece(&rest, sizes.ftrial);
@@ -151,10 +154,9 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
         solve->blocks.work = solve->spare;
         solve->blocks.chunk = piece(&rest, sizes.chunk);
     }
-    /* MINPACK leaves ftrial alone until it has asked for the first residuals.
-     */
-    convert_copy_vector(first, solve->ftrial);
-    problem->first = solve->ftrial;
+    /* MINPACK leaves both alone until it has asked for the first residuals. */
+    problem->first = solve->full ? solve->ftrial : solve->fvec_at;
+    convert_copy_vector(first, problem->first);
     return solve->full ? allocate_results(solve, problem->m, problem->n) : 0;
 }
 

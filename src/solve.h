@@ -19,13 +19,13 @@ typedef struct {
     int full; /* whether all results are wanted, or only x */
 
     PyArrayObject *x, *fvec, *fjac, *ipvt, *qtf; /* strong; NULL: not wanted */
-    double *work;                                /* owned, from PyMem */
-    double *diag, *wa, *ftrial;                  /* pieces of work */
-    double *fvec_at, *fjac_at, *qtf_at;          /* of work or of an array */
+    PyArrayObject *memory;                       /* strong: the workspace */
+    double *diag, *wa, *ftrial;                  /* pieces of it */
+    double *fvec_at, *fjac_at, *qtf_at;          /* of it or of an array */
     int *ipvt_at;
-    double *r; /* piece of work; NULL: MINPACK's own factorisation */
+    double *r; /* piece of it; NULL: MINPACK's own factorisation */
     int ldr;
-    double *spare; /* piece of work, with r */
+    double *spare; /* piece of it, with r */
     Blocks blocks;
 } Solve;
 

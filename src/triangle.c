@@ -33,22 +33,28 @@ triangle_instruction_set(void)
     return 0;
 }
 
-int
-triangle_chunk_rows(int m, int n)
+Blocks
+triangle_plan(int m, int n)
 {
     /* A multiple of the blocks that the factorisation works in, so that the
      * result does not depend on the chunks. */
-    const int block = 512;
-    double blocks = ceil(GIL_FREE_WORK / ((double)n * n * block));
+    const int block = blocked_tall_block(n);
+    double work = (double)m * n * n;
+    Blocks blocks = {.isa = triangle_instruction_set()};
+    double chunk;
 
-    if ((double)m * n * n < GIL_FREE_WORK) {
-        return 0;
+    if (work < GIL_FREE_WORK) {
+        return blocks;
     }
-    return blocks * block < m ? (int)blocks * block : m;
+    /* Not much more memory than the twentieth of a large Jacobian. */
+    chunk = ceil(fmin(GIL_FREE_WORK / work, 0.05) * m / block) * block;
+    blocks.chunk_rows = chunk < m ? (int)chunk : m;
+    blocks.chunk_size = blocked_tall_blocks(blocks.chunk_rows, n);
+    return blocks;
 }
 
-/* How one element follows another in units of elements, and where the lowest
- * address is. */
+/* How one element of some rows follows another, in units of elements, and
+ * where the lowest address is. */
 typedef struct {
     const double *lowest;
     int64_t down;
@@ -56,13 +62,13 @@ typedef struct {
 } Layout;
 
 static Layout
-layout_of(const Matrix *matrix, int m, int n)
+layout_of(const Matrix *matrix, npy_intp first, int rows, int n)
 {
-    npy_intp low = 0;
+    npy_intp low = first * matrix->down;
     Layout layout;
 
     if (matrix->down < 0) {
-        low += (m - 1) * matrix->down;
+        low += (rows - 1) * matrix->down;
     }
     if (matrix->right < 0) {
         low += (n - 1) * matrix->right;
@@ -95,9 +101,11 @@ reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
               int m, int n, const double *fvec, double *r, int ldr)
 {
     const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
+    Layout layout;
 
     for (npy_intp first = 0; first < m; first += blocks->chunk_rows) {
         int rows = (int)Py_MIN(m - first, blocks->chunk_rows);
+        PyThreadState *state;
 
         if (!still_is(jacobian, &matrix, col_deriv, m, n)) {
             PyErr_SetString(PyExc_ValueError,
@@ -105,11 +113,13 @@ reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
                             "or memory while it was read");
             return -1;
         }
-        convert_copy_rows(&matrix, first, rows, n, blocks->chunk);
-        Py_BEGIN_ALLOW_THREADS blocked_tall_rows(
-            blocks->isa, rows, n, blocks->chunk, 1, rows, fvec + first, r, ldr,
-            blocks->work);
-        Py_END_ALLOW_THREADS
+        layout = layout_of(&matrix, first, rows, n);
+        blocked_tall_pack(blocks->isa, rows, n, layout.lowest, layout.down,
+                          layout.right, fvec + first, blocks->chunk);
+        state = PyEval_SaveThread();
+        blocked_tall_fold(blocks->isa, rows, n, blocks->chunk, r, ldr,
+                          blocks->work);
+        PyEval_RestoreThread(state);
     }
     return 0;
 }
@@ -127,7 +137,7 @@ triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
     }
     else {
         Matrix matrix = convert_matrix_of(jacobian, col_deriv);
-        Layout layout = layout_of(&matrix, m, n);
+        Layout layout = layout_of(&matrix, 0, m, n);
 
         blocked_tall_rows(blocks->isa, m, n, layout.lowest, layout.down,
                           layout.right, fvec, r, ldr, blocks->work);
@@ -150,12 +160,12 @@ triangle_instruction_set(void)
     return 0;
 }
 
-int
-triangle_chunk_rows(int m, int n)
+Blocks
+triangle_plan(int m, int n)
 {
     (void)m;
     (void)n;
-    return 0;
+    return (Blocks){0};
 }
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "numpy_api.h"
 
+#include <stdint.h>
+
 /* Multiplications from which on MINPACK works without the GIL: some two
  * milliseconds. Less is over before another thread would get its turn. */
 #define GIL_FREE_WORK 2e6
@@ -19,14 +21,15 @@ int triangle_instruction_set(void);
 /* What triangle_of needs beside the Jacobian. */
 typedef struct {
     int isa;
-    int chunk_rows; /* 0: read the Jacobian with the GIL held */
-    double *chunk;  /* borrowed: room for chunk_rows rows */
-    double *work;   /* borrowed: room for blocked_spare(n) elements */
+    int chunk_rows; /* copied at a time, so that what follows can be done
+                       without the GIL; 0: not worth it */
+    int64_t chunk_size;
+    double *chunk; /* borrowed: room for chunk_size elements */
+    double *work;  /* borrowed: room for blocked_spare(n) elements */
 } Blocks;
 
-/* The rows that are copied at a time, so that what follows can be done without
- * the GIL; 0 where it is not worth it. */
-int triangle_chunk_rows(int m, int n);
+/* How an m by n Jacobian is going to be reduced: all but the memory. */
+Blocks triangle_plan(int m, int n);
 
 /* Reduce a Jacobian to r, n by n + 1 with leading dimension ldr: R of J = Q*R,
  * and as the last column the first n components of Q'*fvec. The GIL is

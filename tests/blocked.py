@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from ctypes import c_int32, c_int64, c_void_p
+from ctypes import c_double, c_int32, c_int64, c_void_p
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,17 +69,40 @@ class Blocked:
     def _call(self, routine: str, *args: object) -> None:
         getattr(self.dll, f"blocked_{routine}")(self.isa, *args)
 
-    def tall(self, a: Doubles, f: Doubles) -> Doubles:
-        """Return R and Q'*f, as columns of one array with `padded(n)` rows."""
+    def tall(self, a: Doubles, f: Doubles, portion: int | None = None) -> Doubles:
+        """Return R and Q'*f, as columns of one array with `padded(n)` rows.
+
+        The rows are read where they are; with `portion` so many at a time, from a copy.
+        """
         m, n = a.shape
         r = np.full((padded(n), n + 1), self.rubbish, order="F")
-        strides = [c_int64(stride // 8) for stride in a.strides]
-        # The lowest address: where an index with a negative stride is at its end.
-        offset = sum(min(0, (k - 1) * s) for k, s in zip(a.shape, a.strides, strict=True))
         work, f = self._work("tall", n), np.ascontiguousarray(f)
-        self._call("tall", c_int32(m), c_int32(n), _address(a, offset), *strides, _address(f),
-                   _address(r), c_int32(r.shape[0]), _address(work))  # fmt: skip
+        triangle = _address(r), c_int32(r.shape[0]), _address(work)
+        self.dll.blocked_tall_start(c_int32(n), *triangle)
+        for start in range(0, m, portion or m):
+            rows, residuals = a[start : start + (portion or m)], f[start:]
+            size = c_int32(rows.shape[0]), c_int32(n)
+            strides = [c_int64(stride // 8) for stride in a.strides]
+            # The lowest address: where an index with a negative stride is at its end.
+            low = sum(min(0, (k - 1) * s) for k, s in zip(rows.shape, a.strides, strict=True))
+            given = *size, _address(rows, low), *strides, _address(residuals)
+            if portion is None:
+                self._call("tall_rows", *given, *triangle)
+                continue
+            self.dll.blocked_tall_blocks.restype = c_int64
+            blocks = np.full(self.dll.blocked_tall_blocks(*size), self.rubbish)
+            self._call("tall_pack", *given, _address(blocks))
+            self._call("tall_fold", *size, _address(blocks), *triangle)
+        self.dll.blocked_tall_end(c_int32(n), *triangle)
         return r
+
+    def block(self, n: int) -> int:
+        """Return how many rows are reduced at a time."""
+        return int(self.dll.blocked_tall_block(c_int32(n)))
+
+    def norm(self, x: Doubles) -> float:
+        self.dll.blocked_norm.restype = c_double
+        return float(self.dll.blocked_norm(self.isa, c_int32(x.size), _address(x)))
 
     def triangle(self, r: Doubles) -> Factors:
         """Factor what `tall` returns."""

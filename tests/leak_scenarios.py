@@ -385,7 +385,7 @@ def shallowly(scenario: Scenario) -> Any:
 def shim() -> Iterator[Scenario]:
     """The shim itself, called as _leastsq.py never calls it."""
     func, x, trouble = Function(linear), np.ones(2), ZeroDivisionError("trouble")
-    good: list[Any] = [func, None, x, (), False, 1e-8, 1e-8, 0.0, 100.0, 50, None, None]
+    good: list[Any] = [func, None, x, (), False, 1e-8, 1e-8, 0.0, 100.0, 50, None, None, True, 0]
 
     def solving(expected: Any, at: int, bad: Any) -> Scenario:
         given = [*good[:at], bad, *good[at + 1 :]]

@@ -38,7 +38,7 @@ def test_examples_in_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
 
-GOOD = (lambda x: x, None, np.ones(2), (), False, 1e-8, 1e-8, 0.0, 100.0, 100, None, None)
+GOOD = (lambda x: x, None, np.ones(2), (), False, 1e-8, 1e-8, 0.0, 100.0, 100, None, None, True, 0)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,10 @@ GOOD = (lambda x: x, None, np.ones(2), (), False, 1e-8, 1e-8, 0.0, 100.0, 100, N
         (11, [1.0, 1.0], ValueError),
         (11, np.ones(3), ValueError),
         (11, np.ones(2, int), ValueError),
+        (13, None, TypeError),
+        (13, 3, ValueError),
+        (13, -1, ValueError),
+        (13, 2**70, OverflowError),
     ],
 )
 def test_the_shim_survives_arguments_that_leastsq_never_passes(
@@ -72,7 +76,7 @@ def test_the_shim_survives_arguments_that_leastsq_never_passes(
 
 
 def test_the_shim_counts_its_arguments() -> None:
-    with pytest.raises(TypeError, match="12 arguments, not 11"):
+    with pytest.raises(TypeError, match="14 arguments, not 13"):
         _core.solve(*GOOD[:-1])
     with pytest.raises(TypeError, match="2 arguments, not 1"):
         _core.covariance(np.ones((2, 2)))  # type: ignore[call-arg]

@@ -38,8 +38,9 @@ def refuse_to_be_called(*args: Any) -> Any:
 
 
 def test_signature() -> None:
-    parameters = inspect.signature(leastsq).parameters.values()
+    *parameters, qr = inspect.signature(leastsq).parameters.values()
     assert {p.kind for p in parameters} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    assert (qr.name, qr.default, qr.kind) == ("qr", "auto", inspect.Parameter.KEYWORD_ONLY)
     assert [(p.name, p.default) for p in parameters] == [
         ("func", inspect.Parameter.empty),
         ("x0", inspect.Parameter.empty),

@@ -202,15 +202,17 @@ SLOPES: list[Any] = [None, None, rosenbrock_jacobian, lambda x: np.eye(x.size), 
 TUPLES: list[Any] = [(), (), (1,), (None, "a"), [], None]
 FLAGS: list[Any] = [0, True, None, Raising()]
 LIMITS: list[Any] = [1, 40, 10**4, 0, -1, 2**31, 10**30, 1.0, None]
+CHOICES: list[Any] = [0, 1, 2, 3, -1, 10**30, None, Raising()]
 SOLVE = [FUNCTIONS, SLOPES, VECTORS, TUPLES, FLAGS, *[REALS] * 4, LIMITS, REALS, VECTORS]
-USUAL = (rosenbrock, None, np.array(START), (), 0, 1e-8, 1e-8, 0.0, 100.0, 40, None, None)
+SOLVE += [FLAGS, CHOICES]
+USUAL = (rosenbrock, None, np.array(START), (), 0, 1e-8, 1e-8, 0.0, 100.0, 40, None, None, 1, 0)
 
 
 def changed_calls() -> st.SearchStrategy[tuple[Any, ...]]:
     """Draw a usual call of `_core.solve` in which a few arguments are replaced, or their number."""
     places = [(i, value) for i, values in enumerate(SOLVE) for value in values]
     changes = st.lists(st.sampled_from(places), max_size=4)
-    return st.builds(_changed, changes, st.sampled_from([12, 12, 12, 12, 11, 13, 0]))
+    return st.builds(_changed, changes, st.sampled_from([14, 14, 14, 14, 13, 15, 0]))
 
 
 def _changed(changes: list[tuple[int, Any]], length: int) -> tuple[Any, ...]:
@@ -227,10 +229,13 @@ def check_solve(arguments: tuple[Any, ...]) -> None:
         TALLY.add(f"solve raised {type(raised).__name__}")
     else:
         assert info in range(10)
-        assert fjac.shape == (x.size, fvec.size)
-        assert ipvt.shape == qtf.shape == x.shape
         assert 0 <= njev <= nfev <= arguments[9] + x.size + 1
-        assert_covariance(fjac, ipvt)
+        if arguments[12]:
+            assert fjac.shape == (x.size, fvec.size)
+            assert ipvt.shape == qtf.shape == x.shape
+            assert_covariance(fjac, ipvt)
+        else:
+            assert [fvec, fjac, ipvt, qtf] == [None] * 4
         TALLY.add("solve returned")
     assert_same_bits(fit(rosenbrock, Dfun=rosenbrock_jacobian), WITH_JACOBIAN)
 

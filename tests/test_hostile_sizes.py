@@ -104,7 +104,8 @@ def test_what_cannot_fit_is_refused_before_it_is_allocated() -> None:
 
 def solve(x0: Any, residuals: Any, diag: Any = None) -> Any:
     """Call the shim itself, where no Python has looked at the arguments."""
-    return _core.solve(lambda x: residuals, None, x0, (), 0, 0.0, 0.0, 0.0, 1.0, 9, 0.0, diag)
+    options = (0.0, 0.0, 0.0, 1.0, 9, 0.0, diag, True, _core.QR_AUTO)
+    return _core.solve(lambda x: residuals, None, x0, (), 0, *options)
 
 
 def test_the_shim_takes_no_more_variables_than_an_int_counts() -> None:

@@ -171,7 +171,8 @@ def test_the_name_of_a_function_may_be_missing_but_not_broken() -> None:
 def solve(func: Any, col_deriv: Any = False) -> Any:
     """Call the shim itself."""
     start = np.array(START)
-    return _core.solve(func, None, start, (), col_deriv, 1e-8, 1e-8, 0.0, 100.0, 99, None, None)
+    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, None, False, _core.QR_AUTO)
+    return _core.solve(func, None, start, (), col_deriv, *options)
 
 
 def test_a_truth_value_that_raises() -> None:
