@@ -74,6 +74,7 @@ class Server:
         rank = {name: k for k, name in enumerate(request["first"])}
         session.items.sort(key=lambda item: rank.get(item.nodeid, len(rank)))
         self.native = Path(request["folder"])
+        os.environ["PYTHONPATH"] = str(self.native)
         if request["source"].endswith(".py"):
             module = sys.modules[f"pyminpack.{Path(request['source']).stem}"]
             functions = {k: v for k, v in vars(module).items() if isinstance(v, FunctionType)}

@@ -33,7 +33,7 @@ FORTRAN, C, PACKAGE = ROOT / "minpack", ROOT / "src", ROOT / "src" / "pyminpack"
 
 DEFAULT = [f"minpack/{name}.f90" for name in ("lmpar", "qrfac", "qrsolv")]
 DEFAULT += [f"minpack/lm_{name}.f90" for name in ("iteration", "fit", "model")]
-DEFAULT += [f"src/{name}.c" for name in ("problem", "convert", "coremodule")]
+DEFAULT += [f"src/{name}.c" for name in ("snapshot", "problem", "convert", "coremodule")]
 
 # The tests that judge, by file or else by language, in the order in which they run unless an
 # earlier mutant fell to another. A routine is judged by its own comparison with Argonne's routine.
@@ -43,6 +43,7 @@ _LOOP += ["routines::test_improper_input", "routines::test_diag_is_not_looked_at
 _LOOP += ["survivors_fortran"]
 _SHIM = [f"contract_{name}" for name in ("returns", "callbacks", "exceptions", "jacobian")]
 _SHIM += ["contract_not_finite", "contract_arguments", "config", "survivors_shim"]
+_SHIM += ["result_protocols", "hostile_callbacks", "hostile_results"]
 TESTS = {
     "lmpar": [
         "routines::test_lmpar",
@@ -59,12 +60,10 @@ TESTS = {
 # -O1 compiles quickest; that it gives the bits of -O3 is checked when the right code is judged
 # first. What a fault reads beyond an array or before it is set must not depend on luck.
 COMPILE = {
-    ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w"
+    ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w -fcheck=bounds"
     " -finit-real=snan -finit-integer=-99999",
     ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w",
 }
-# Passes on the address of the element after the last one, where no element remains.
-UNCHECKED = {"qrfac"}
 VERDICTS = ("killed", "timed out", "invalid", "equivalent", "elsewhere", "survived")
 
 
@@ -114,8 +113,6 @@ class Workshop:
     def compile(self, source: Path, named: Path, folder: Path) -> int:
         command = [*compiler(named.suffix), *shlex.split(COMPILE[named.suffix])]
         command += [f"-J{folder}"] if named.suffix == ".f90" else []
-        if named.stem not in UNCHECKED:
-            command += {".f90": ["-fcheck=bounds"]}.get(named.suffix, [])
         command += [*self.options[named.suffix], "-c", str(source)]
         command += ["-o", str(folder / f"{named.stem}.o")]
         return subprocess.run(command, capture_output=True, check=False).returncode
@@ -134,11 +131,17 @@ class Workshop:
         source = self.mutant / path.name
         source.write_text(mutant.text)
         (self.mutant / "_core.so").unlink(missing_ok=True)
+        # A whole package beside it, for tests that start a Python of their own.
+        package = self.mutant / "pyminpack"
+        shutil.copytree(self.right / "pyminpack", package, dirs_exist_ok=True)
         if path.suffix == ".py":
+            shutil.copy(source, package)
             return True
         if self.compile(source, path, self.mutant):
             return False
         self.link({**self.objects, path: self.mutant / f"{path.stem}.o"}, self.mutant, path.suffix)
+        if path.suffix == ".c":
+            shutil.copy(self.mutant / "_core.so", package)
         return True
 
 
