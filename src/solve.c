@@ -107,7 +107,7 @@ allocate_results(Solve *solve, int m, int n)
 }
 
 /* The next piece of the workspace. */
-static double *
+static void *
 piece(double **rest, size_t size)
 {
     double *start = *rest;
@@ -146,7 +146,7 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
     solve->fvec_at = piece(&rest, sizes.fvec);
     solve->qtf_at = piece(&rest, sizes.qtf);
     /* An int is no larger than a double. */
-    solve->ipvt_at = (int *)piece(&rest, sizes.ipvt);
+    solve->ipvt_at = piece(&rest, sizes.ipvt);
     solve->fjac_at = piece(&rest, sizes.fjac);
     if (sizes.r > 0) {
         solve->r = piece(&rest, sizes.r);

@@ -63,7 +63,6 @@ def failing_allocator(extension: Path) -> ModuleType:
 VARIABLES, ARGUMENTS = 301, 1201
 WORKSPACES = {
     "arguments of a call": (ARGUMENTS + 2) * POINTER,
-    "vectors of MINPACK": 5 * VARIABLES * DOUBLE,
     "a vector for cov_x": VARIABLES * DOUBLE,
 }
 

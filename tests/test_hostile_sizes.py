@@ -44,7 +44,8 @@ def jacobians_too_large() -> None:
     # Elements: 2**28 (2 GB), 2**32, 2**36, 2**40.
     for rows, columns in ((2**20, 2**8), (2**21, 2**11), (2**22, 2**14), (2**22, 2**18)):
         assert rows * columns >= 2**28
-        for options in ({}, {"Dfun": lambda x: None}, {"full_output": True}):
+        minpack = {"Dfun": lambda x: None, "qr": "minpack"}
+        for options in ({}, minpack, {"full_output": True}):
             refused(
                 (MemoryError, ValueError), lambda x, m=rows: big(m), np.ones(columns), 1, **options
             )
@@ -190,7 +191,7 @@ def test_many_residuals_of_few_variables() -> None:
 
 @pytest.mark.thread_unsafe(reason="measures the memory of all threads")
 @pytest.mark.parametrize("with_jacobian", [False, True])
-def test_a_fit_holds_one_jacobian_and_a_few_vectors(with_jacobian: bool) -> None:
+def test_a_fit_holds_at_most_one_jacobian_and_a_few_vectors(with_jacobian: bool) -> None:
     m, n = 20_000, 20
     matrix, target = dense(m, n)
     buffer = np.empty(m)
@@ -210,4 +211,8 @@ def test_a_fit_holds_one_jacobian_and_a_few_vectors(with_jacobian: bool) -> None
     finally:
         tracemalloc.stop()
     jacobian, vector = 8 * m * n, 8 * m
-    assert jacobian <= peak <= jacobian + 3 * vector + 100_000
+    if with_jacobian:
+        # Dfun's array is read where it is.
+        assert peak <= jacobian / 10 + 3 * vector + 100_000
+    else:
+        assert jacobian <= peak <= jacobian + 3 * vector + 100_000

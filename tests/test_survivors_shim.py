@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import sys
+import tracemalloc
 import weakref
 from array import array
 from typing import Any
@@ -168,11 +171,18 @@ def test_the_name_of_a_function_may_be_missing_but_not_broken() -> None:
         leastsq(linear, START, Dfun=Nameless(KeyError("broken")))
 
 
-def solve(func: Any, col_deriv: Any = False) -> Any:
+def solve(func: Any, col_deriv: Any = False, maxfev: int = 99) -> Any:
     """Call the shim itself."""
-    start = np.array(START)
-    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, None, False, _core.QR_AUTO)
-    return _core.solve(func, None, start, (), col_deriv, *options)
+    options = 1e-8, 1e-8, 0.0, 100.0, maxfev, None, None, False, _core.QR_AUTO
+    return _core.solve(func, None, np.array(START), (), col_deriv, *options)
+
+
+def test_the_shim_takes_any_maxfev_that_fits_a_c_int() -> None:
+    assert solve(linear, maxfev=0)[-1] == 0  # to MINPACK it is improper
+    assert solve(linear, maxfev=2**31 - 1)[-1] in (1, 2, 3)
+    for beyond in (-1, 2**31):
+        with pytest.raises(OverflowError, match="maxfev must fit a C int"):
+            solve(linear, maxfev=beyond)
 
 
 def test_a_truth_value_that_raises() -> None:
@@ -204,3 +214,142 @@ def test_a_call_of_func_counts_as_recursion() -> None:
             break
     text = "maximum recursion depth exceeded in a function that leastsq calls"
     assert text in refused
+
+
+class Overlong:
+    """A sequence that says it has two items and has one more than are listed of any."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> float:
+        raise AssertionError("asked for an item")
+
+    def __iter__(self) -> Any:
+        return itertools.repeat(1.0, 2**22 + 1)
+
+
+def test_a_sequence_is_listed_to_its_limit_and_not_one_item_further() -> None:
+    with pytest.raises(ValueError, match=f"more than {2**22} items, and says that it has 2$"):
+        leastsq(lambda x: Overlong(), START)
+
+
+def test_residuals_in_a_list_are_not_counted_as_inner_items() -> None:
+    """Of which no more than 2**22 are looked into."""
+    many, more = [1.0] * (2**22 + 1), np.zeros(2**22 + 2)
+    with pytest.raises(TypeError, match=f"N={2**22 + 2} must not exceed .* M={2**22 + 1}$"):
+        leastsq(lambda x: many, more)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_improper_input_is_told_before_a_start_that_is_not_finite(bad: float) -> None:
+    *_, ier = leastsq(lambda x: [1.0, 2.0], [bad, 1.0], ftol=-1.0, full_output=True)
+    assert ier == 0
+
+
+def test_as_many_inner_items_as_are_looked_into_name_the_shape() -> None:
+    row = [1.0] * 2**21
+    with pytest.raises(ValueError, match=rf"shape \(2, {2**21}\); residuals must be"):
+        leastsq(lambda x: [row, row], START)
+    with pytest.raises(ValueError, match=f"nested sequences of more than {2**22} items$"):
+        leastsq(lambda x: [row, row, [1.0]], START)
+
+
+def test_a_jacobian_may_have_twice_its_items_and_2_to_the_22_more() -> None:
+    row = [0.0] * (2**22 + 31)
+    with pytest.raises(ValueError, match=f"^Dfun .* of more than {2**22 + 2 * 5 * 3} items$"):
+        leastsq(linear, START, Dfun=lambda x: [row])
+
+
+class Faltering:
+    """A sequence, and its own iterator, that gives one item and then raises."""
+
+    def __init__(self, seen: Any) -> None:
+        self.seen = seen
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> float:
+        raise AssertionError("asked for an item")
+
+    def __iter__(self) -> Any:
+        self.seen.append(weakref.ref(self))
+        self.items = iter([np.ones(())])
+        return self
+
+    def __next__(self) -> Any:
+        for item in self.items:
+            self.seen.append(weakref.ref(item))
+            return item
+        raise LookupError("trouble")
+
+
+def test_nothing_of_a_sequence_that_fails_while_it_is_listed_stays_behind() -> None:
+    seen: list[Any] = []
+    for call in (1, 3):
+        calls = itertools.count(1)
+
+        def func(x: Any, calls: Any = calls, call: int = call) -> Any:
+            return Faltering(seen) if next(calls) == call else linear(x)
+
+        with pytest.raises(LookupError, match="trouble"):
+            leastsq(func, START)
+    gc.collect()
+    assert [reference() for reference in seen] == [None] * 4
+
+
+@pytest.mark.parametrize("diagonal", [[1.0, 1e-200], [1e-200, 1.0]])
+def test_one_infinite_variance_is_enough_for_no_covariance(diagonal: list[float]) -> None:
+    factor, order = np.diag(diagonal), np.array([1, 2], np.int32)
+    assert _core.covariance(factor, order) is None
+
+
+def test_values_at_odd_addresses_and_strides() -> None:
+    """./dev sanitize would notice if one were read as if it were aligned."""
+
+    def odd(values: Any) -> Any:
+        kind = np.dtype({"names": ["value"], "formats": ["f8"], "offsets": [1], "itemsize": 11})
+        array = np.zeros(values.shape, kind)
+        array["value"] = values
+        return array["value"]
+
+    ours = leastsq(lambda x: odd(linear(x)), START, Dfun=lambda x: odd(JACOBIAN), full_output=True)
+    usual = leastsq(linear, START, Dfun=lambda x: JACOBIAN, full_output=True)
+    assert_same_bits(packed(ours), packed(usual))
+
+
+def test_a_fit_that_leaves_the_gil_to_factor_and_keeps_it_to_retry() -> None:
+    """Many residuals of few variables: whoever takes the GIL twice would wait for ever."""
+    matrix = np.random.default_rng(1).normal(size=(30_000, 10))
+    x, ier = leastsq(lambda x: matrix @ (x - 1.0), np.zeros(10))
+    assert ier in (1, 2, 3)
+    np.testing.assert_allclose(x, 1.0, rtol=1e-12)
+
+
+@pytest.mark.thread_unsafe(reason="counts the memory of the process")
+def test_what_is_saved_before_a_step_to_infinity_is_freed() -> None:
+    matrix = np.zeros((50_000, 2))
+    matrix[0] = 1e200, 1e-160
+    matrix[1, 0] = 1.0
+
+    def func(x: Any) -> Any:
+        residuals = np.zeros(50_000)
+        residuals[:2] = matrix[:2] @ x - [1e300, 0.0]
+        return residuals
+
+    def fit() -> Any:
+        with np.errstate(all="ignore"):
+            return leastsq(
+                func, [0.0, 1.0], Dfun=lambda x: matrix, diag=[1e300, 1e-300], full_output=True
+            )[-1]
+
+    tracemalloc.start()
+    try:
+        assert fit() == 9
+        before, _ = tracemalloc.get_traced_memory()
+        assert [fit() for _ in range(3)] == [9, 9, 9]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 400_000

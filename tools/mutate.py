@@ -1,39 +1,32 @@
 """Mutate the sources, run the tests on every mutant, and report what no test notices.
 
 Verdicts go to build/mutation.json, from where the next run goes on; a survivor is judged again when
-the tests have changed. tools/mutation_equivalent.toml says which survivors are equivalent code.
+the tests have changed. tools/mutation_equivalent.toml says which survivors are equivalent code, and
+which tests are for faults that the quick ones cannot show; those run with --elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
 import random
 import re
-import shlex
-import shutil
 import subprocess
 import sys
-import sysconfig
 import time
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mutant_workshop import COMPILE, ROOT, Judge, Workshop, compiler, digest, say
 from mutants import Mutant, mutants_of
 
-ROOT = Path(__file__).resolve().parent.parent
 WORK, RECORD = ROOT / "build" / "mutate", ROOT / "build" / "mutation.json"
 EQUIVALENT, DOCS = ROOT / "tools" / "mutation_equivalent.toml", ROOT / "docs" / "mutation.md"
-SERVER = ROOT / "tools" / "mutant_server.py"
-FORTRAN, C, PACKAGE = ROOT / "minpack", ROOT / "src", ROOT / "src" / "pyminpack"
 
 DEFAULT = [f"minpack/{name}.f90" for name in ("lmpar", "qrfac", "qrsolv")]
 DEFAULT += [f"minpack/lm_{name}.f90" for name in ("iteration", "fit", "model")]
-DEFAULT += [f"src/{name}.c" for name in ("problem", "convert", "coremodule")]
+DEFAULT += [f"src/{name}.c" for name in ("snapshot", "problem", "convert", "coremodule")]
 
 # The tests that judge, by file or else by language, in the order in which they run unless an
 # earlier mutant fell to another. A routine is judged by its own comparison with Argonne's routine.
@@ -43,6 +36,7 @@ _LOOP += ["routines::test_improper_input", "routines::test_diag_is_not_looked_at
 _LOOP += ["survivors_fortran"]
 _SHIM = [f"contract_{name}" for name in ("returns", "callbacks", "exceptions", "jacobian")]
 _SHIM += ["contract_not_finite", "contract_arguments", "config", "survivors_shim"]
+_SHIM += ["result_protocols", "hostile_callbacks", "hostile_results"]
 TESTS = {
     "lmpar": [
         "routines::test_lmpar",
@@ -56,131 +50,7 @@ TESTS = {
     "c": _SHIM,
     "py": _SHIM,
 }
-# -O1 compiles quickest; that it gives the bits of -O3 is checked when the right code is judged
-# first. What a fault reads beyond an array or before it is set must not depend on luck.
-COMPILE = {
-    ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w"
-    " -finit-real=snan -finit-integer=-99999",
-    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w",
-}
-# Passes on the address of the element after the last one, where no element remains.
-UNCHECKED = {"qrfac"}
-VERDICTS = ("killed", "timed out", "invalid", "equivalent", "elsewhere", "survived")
-
-
-def compiler(suffix: str) -> list[str]:
-    name, variable = {".f90": ("gfortran", "FC"), ".c": ("cc", "CC")}[suffix]
-    return shlex.split(os.environ.get(variable, name))
-
-
-class Workshop:
-    """The compiled right code, and beside it one mutant at a time."""
-
-    def __init__(self) -> None:
-        self.right, self.mutant = WORK / "right", WORK / "mutant"
-        shutil.rmtree(WORK, ignore_errors=True)
-        package = self.right / "pyminpack"
-        package.mkdir(parents=True)
-        self.mutant.mkdir()
-        for path in PACKAGE.glob("*.py"):
-            shutil.copy(path, package)
-        shutil.copy(PACKAGE / "_build.py.in", package / "_build.py")
-        import numpy as np
-
-        include = [sysconfig.get_paths()["include"], np.get_include(), str(C)]
-        self.options = {
-            ".c": [f"-I{folder}" for folder in include],
-            ".f90": [f"-I{self.right}"],
-        }
-        self.sources = [*self._in_order(FORTRAN.glob("*.f90")), *sorted(C.glob("*.c"))]
-        self.objects = {path: self.right / f"{path.stem}.o" for path in self.sources}
-        for path in self.sources:
-            if self.compile(path, path, self.right):
-                raise SystemExit(f"{path} does not compile")
-        self.link(self.objects, self.right, ".f90")
-        self.link(self.objects, self.right, ".c")
-        shutil.copy(self.right / "_core.so", package)
-
-    @staticmethod
-    def _in_order(paths: Iterable[Path]) -> list[Path]:
-        """Sort modules so that each comes after those it uses."""
-        uses = {p: set(re.findall(r"^use (\w+), only", p.read_text(), re.M)) for p in paths}
-        done: list[Path] = []
-        while len(done) < len(uses):
-            known = {path.stem for path in done}
-            done += [p for p in sorted(uses) if p not in done and uses[p] <= known]
-        return done
-
-    def compile(self, source: Path, named: Path, folder: Path) -> int:
-        command = [*compiler(named.suffix), *shlex.split(COMPILE[named.suffix])]
-        command += [f"-J{folder}"] if named.suffix == ".f90" else []
-        if named.stem not in UNCHECKED:
-            command += {".f90": ["-fcheck=bounds"]}.get(named.suffix, [])
-        command += [*self.options[named.suffix], "-c", str(source)]
-        command += ["-o", str(folder / f"{named.stem}.o")]
-        return subprocess.run(command, capture_output=True, check=False).returncode
-
-    def link(self, objects: dict[Path, Path], folder: Path, suffix: str) -> None:
-        """Link what a mutant of such a file is judged by: MINPACK alone, or the whole module."""
-        wanted = {".f90": ("libminpack_own.so", (".f90",)), ".c": ("_core.so", (".f90", ".c"))}
-        name, kinds = wanted[suffix]
-        parts = [str(part) for path, part in objects.items() if path.suffix in kinds]
-        command = [*compiler(".f90"), "-shared", *parts, "-o", str(folder / name)]
-        subprocess.run(command, check=True)
-
-    def build(self, mutant: Mutant) -> bool:
-        """Tell whether the mutant compiles; a Python mutant is a source and nothing else."""
-        path = ROOT / mutant.file
-        source = self.mutant / path.name
-        source.write_text(mutant.text)
-        (self.mutant / "_core.so").unlink(missing_ok=True)
-        if path.suffix == ".py":
-            return True
-        if self.compile(source, path, self.mutant):
-            return False
-        self.link({**self.objects, path: self.mutant / f"{path.stem}.o"}, self.mutant, path.suffix)
-        return True
-
-
-class Judge:
-    """A server of tests, as its client sees it."""
-
-    def __init__(self, tests: tuple[str, ...]) -> None:
-        self.digests = {test: digest(test.partition("::")[0]) for test in tests}
-        self.first: list[str] = []
-        environment = {**os.environ, "PYTHONMALLOC": "debug", "MALLOC_PERTURB_": "165"}
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), str(WORK), *tests],
-            cwd=ROOT,
-            env=environment,
-            stdin=pipe,
-            stdout=pipe,
-            text=True,
-        )
-        answer = self.ask(WORK / "right", "", tests)
-        say(f"{self.count} tests of {len(tests)} groups: the right code has {answer['verdict']}")
-        if answer["verdict"] != "survived":
-            raise SystemExit(f"the right code fails {answer['by']}")
-
-    def ask(self, folder: Path, source: str, tests: Iterable[str]) -> dict[str, str]:
-        """Judge what was built in a folder by some of the tests."""
-        request = {"folder": str(folder), "source": source, "first": self.first}
-        request["tests"] = list(tests)
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        answer: dict[str, str] = json.loads(self.process.stdout.readline())
-        self.count = answer["tests"]
-        if answer["by"]:
-            self.first = [answer["by"], *(name for name in self.first if name != answer["by"])]
-        return answer
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+VERDICTS = ("killed", "timed out", "invalid", "elsewhere", "equivalent", "unreached", "survived")
 
 
 def tests_of(file: str) -> tuple[str, ...]:
@@ -193,14 +63,6 @@ def tests_of(file: str) -> tuple[str, ...]:
         if (ROOT / path).exists():
             found.append(path + colons + function)
     return tuple(found)
-
-
-def say(what: str) -> None:
-    print(what, flush=True)
-
-
-def digest(file: str) -> str:
-    return hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:12]
 
 
 # The record: {file: {"source": digest, "mutants": {key: {...}}}}.
@@ -217,16 +79,31 @@ def equivalents() -> dict[tuple[str, str], str]:
     return {(entry["file"], entry["mutant"]): entry["reason"] for entry in known["equivalent"]}
 
 
-def explain(file: str, key: str, verdict: str) -> tuple[str, str]:
+def elsewhere(file: str, key: str) -> dict[str, Any] | None:
+    """What tools/mutation_equivalent.toml says of the kind of faults that this one is of."""
+    for kind in tomllib.loads(EQUIVALENT.read_text())["elsewhere"]:
+        if re.search(kind["files"], file) and re.search(kind["pattern"], key):
+            return dict(kind)
+    return None
+
+
+def explain(file: str, key: str, entry: dict[str, Any]) -> tuple[str, str]:
     """Tell survivors apart: the final verdict on a mutant, and the reason."""
-    if verdict != "survived":
-        return verdict, ""
+    if entry["verdict"] != "survived":
+        return str(entry["verdict"]), ""
     if reason := equivalents().get((file, key)):
         return "equivalent", reason
-    for entry in tomllib.loads(EQUIVALENT.read_text())["elsewhere"]:
-        if re.search(entry["files"], file) and re.search(entry["pattern"], key):
-            return "elsewhere", str(entry["reason"])
-    return "survived", "No test notices."
+    if (kind := elsewhere(file, key)) is None:
+        return "survived", "No test notices."
+    if "tests" not in kind:
+        return "unreached", kind["reason"]
+    slow = entry.get("elsewhere", {"verdict": "not judged"})
+    if slow["verdict"] in ("killed", "timed out"):
+        test = slow["by"].rpartition("/")[2]
+        return "elsewhere", f"{kind['reason']} `{test}`" + (
+            ", under the sanitizers." if kind.get("sanitized") else "."
+        )
+    return "survived", f"By the tests that are meant to notice: {slow['verdict']}."
 
 
 def judge_file(
@@ -255,16 +132,47 @@ def judge_file(
         entry = {"line": mutant.line, "verdict": answer["verdict"], "by": answer["by"]}
         if answer["verdict"] == "survived":
             entry["passed"] = judge.digests
+            entry |= {"elsewhere": before["elsewhere"]} if "elsewhere" in before else {}
         settled[mutant.key] = {**entry, "seconds": seconds}
         RECORD.write_text(json.dumps(record, indent=1))
         mark = f"{file} {k}/{len(mutants)} {answer['verdict']:9} {seconds:5.1f} s"
         say(f"{mark}  line {mutant.line}: {mutant.key}")
 
 
+def judge_elsewhere(files: list[str], record: dict[str, Any]) -> None:
+    """Judge survivors by the slower tests for faults of their kind."""
+    groups: dict[tuple[bool, tuple[str, ...]], list[tuple[Mutant, dict[str, Any]]]] = {}
+    for file in (f for f in files if f in record):
+        if record[file]["source"] != digest(file):
+            raise SystemExit(f"{file} has changed since it was judged")
+        for mutant in mutants_of(file, (ROOT / file).read_text()):
+            entry = record[file]["mutants"].get(mutant.key, {"verdict": ""})
+            kind = elsewhere(file, mutant.key) if entry["verdict"] == "survived" else None
+            if kind and "tests" in kind and (file, mutant.key) not in equivalents():
+                tests = tuple(f"tests/test_{name}.py" for name in kind["tests"])
+                groups.setdefault((kind.get("sanitized", False), tests), []).append((mutant, entry))
+    for (sanitized, tests), found in groups.items():
+        passed = {test: digest(test) for test in tests}
+        left = [(m, e) for m, e in found if e.get("elsewhere", {}).get("tests") != passed]
+        if not left:
+            continue
+        shop = Workshop(WORK, sanitized)
+        judge = Judge(tests, shop, slow=True)
+        for k, (mutant, entry) in enumerate(left, 1):
+            shop.build(mutant)
+            answer = judge.ask(shop.mutant, str(shop.mutant / Path(mutant.file).name), tests)
+            entry["elsewhere"] = {k: answer[k] for k in ("verdict", "by")} | {"tests": passed}
+            RECORD.write_text(json.dumps(record, indent=1))
+            say(
+                f"{k}/{len(left)} {answer['verdict']:9} {answer['by']}  {mutant.file}: {mutant.key}"
+            )
+        judge.close()
+
+
 def verdicts(file: str, record: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """The final verdict on every mutant of a file, and the reason."""
     judged = record[file]["mutants"].items()
-    return {key: explain(file, key, entry["verdict"]) for key, entry in judged}
+    return {key: explain(file, key, entry) for key, entry in judged}
 
 
 def table(record: dict[str, Any], files: list[str]) -> list[str]:
@@ -315,8 +223,10 @@ This page is written by `./dev mutate --write-docs` from the verdicts of the las
 """
 
 MEANING = """\
-*Timed out* counts as killed: the mutant hangs. *Invalid* does not compile. *Equivalent* and
-*elsewhere* survived and are explained below, from the list `tools/mutation_equivalent.toml`.
+*Timed out* counts as killed: the mutant hangs. *Invalid* does not compile. *Elsewhere* passed the
+quick tests, and was killed by slower ones that are for faults of its kind: of leaks, failing
+allocations, threads, or under the sanitizers. *Equivalent* and *unreached* passed all and are
+explained below, from the list `tools/mutation_equivalent.toml`.
 """
 
 
@@ -343,7 +253,8 @@ def write_docs(record: dict[str, Any]) -> None:
         if record[file]["source"] != digest(file):
             lines += [f"{file} has changed since it was judged.", ""]
     titles = {"equivalent": "Equivalent code", "survived": "Survivors that show a hole"}
-    titles["elsewhere"] = "Survivors of kinds that other tests are for, which were not run on them"
+    titles["unreached"] = "Survivors that no test here can reach"
+    titles["elsewhere"] = "Killed by slower tests"
     for verdict, title in titles.items():
         found = [
             (file, key, why)
@@ -369,6 +280,11 @@ def main() -> int:
         "files", nargs="*", metavar="FILE", help="default: what docs/mutation.md covers"
     )
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="N mutants of a file")
+    parser.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="judge survivors by slower tests for their kind",
+    )
     parser.add_argument("--write-docs", action="store_true", help="write docs/mutation.md, no run")
     parser.add_argument("--check", action="store_true", help="check the list of the equivalent")
     options = parser.parse_args()
@@ -380,12 +296,16 @@ def main() -> int:
             write_docs(read_record())
         return min(len(stale), 1)
     files = [str(Path(file).resolve().relative_to(ROOT)) for file in options.files] or DEFAULT
-    record, judges, shop = read_record(), {}, Workshop()
+    record, judges = read_record(), {}
+    if options.elsewhere:
+        judge_elsewhere(files, record)
+        return min(report(record, files), 1)
+    shop = Workshop(WORK)
     try:
         for file in files:
             tests = tests_of(file)
             if tests not in judges:
-                judges[tests] = Judge(tests)
+                judges[tests] = Judge(tests, shop)
             judge_file(file, record, shop, judges[tests], options.sample)
     except KeyboardInterrupt:
         say("interrupted; the next run goes on from here")
