@@ -157,15 +157,27 @@ def leastsq(
         raise _not_callable("func", func)
     if Dfun is not None and not callable(Dfun):
         raise _not_callable("Dfun", Dfun)
-    full_output, col_deriv = bool(full_output), bool(col_deriv)
-    start = _real_array("x0", x0).ravel()
+    full_output = bool(full_output)
+    # A copy, because an array that is float64 already may still be misaligned. Here and below,
+    # what is usual goes on without a call.
+    start = np.array(x0)
+    if start.dtype is not _FLOAT64:
+        start = _as_float64("x0", start)
+    if start.ndim != 1:
+        start = start.ravel()
     n = start.size
     if n == 0 and not full_output:
         raise TypeError("x0 is empty; it must hold at least one number")
     if not isinstance(args, tuple):
         args = (args,)
-    ftol, xtol, gtol = _real("ftol", ftol), _real("xtol", xtol), _real("gtol", gtol)
-    factor = _real("factor", factor)
+    if type(ftol) is not float or ftol != ftol:
+        ftol = _real("ftol", ftol)
+    if type(xtol) is not float or xtol != xtol:
+        xtol = _real("xtol", xtol)
+    if type(gtol) is not float or gtol != gtol:
+        gtol = _real("gtol", gtol)
+    if type(factor) is not int:
+        factor = _real("factor", factor)
     if epsfcn is not None:
         epsfcn = _real("epsfcn", epsfcn)
     limit = _evaluation_limit(maxfev, n, Dfun is not None)
@@ -217,19 +229,16 @@ def _type(value: object) -> str:
     return repr(type(value).__name__)
 
 
-def _real_array(name: str, value: ArrayLike) -> _Vector:
-    """Return a float64 copy of `value`, and refuse what NumPy would have to guess at."""
-    # A copy, because an array that is float64 already may still be misaligned.
-    array = np.array(value)
-    if array.dtype is _FLOAT64:
-        return array
+def _as_float64(name: str, array: NDArray[Any]) -> _Vector:
+    """Convert to float64, and refuse what NumPy would have to guess at."""
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
     return array.astype(_FLOAT64)
 
 
 def _scale(diag: ArrayLike, n: int) -> _Vector:
-    scale = np.atleast_1d(_real_array("diag", diag))
+    # A copy, because an array that is float64 already may still be misaligned.
+    scale = np.atleast_1d(_as_float64("diag", np.array(diag)))
     if scale.shape != (n,):
         raise ValueError(
             f"diag must have shape ({n},), a factor for each element of x0, not {scale.shape}"
@@ -264,8 +273,7 @@ def _evaluation_limit(maxfev: Any, n: int, has_jacobian: bool) -> int:
     limit = maxfev if type(maxfev) is int else _integer("maxfev", maxfev)
     if limit <= 0:
         limit = (100 if has_jacobian else 200) * (n + 1)
-    most = _MAX_INT - (n + 1)
-    return limit if limit <= most else max(1, most)
+    return limit if limit < _MAX_INT - n else max(1, _MAX_INT - (n + 1))
 
 
 def _integer(name: str, value: Any) -> int:
