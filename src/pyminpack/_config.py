@@ -7,7 +7,10 @@ from typing import Literal, overload
 
 import numpy as np
 
+from . import _core
 from ._build import config, version
+
+_INSTRUCTION_SETS = {-1: "none", 0: "baseline", 1: "AVX2 and FMA", 2: "AVX-512"}
 
 
 @overload
@@ -29,7 +32,8 @@ def show_config(mode: Literal["stdout", "dict"] = "stdout") -> dict[str, str] | 
     -------
     dict of str to str, or None
         Versions of pyminpack, Python and NumPy; which MINPACK is inside ('vendored', the one in
-        the source tree, or 'system', an installed library); compilers and their flags.
+        the source tree, or 'system', an installed library); compilers and their flags; the
+        instruction set that the blocked factorisation uses on this machine.
 
     Raises
     ------
@@ -49,6 +53,7 @@ def show_config(mode: Literal["stdout", "dict"] = "stdout") -> dict[str, str] | 
         "Python": ".".join(map(str, sys.version_info[:3])),
         "NumPy": np.__version__,
         **config,
+        "blocked factorisation": _INSTRUCTION_SETS[_core.INSTRUCTION_SET],
     }
     if mode == "dict":
         return items
