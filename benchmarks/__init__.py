@@ -1,0 +1,1 @@
+"""How fast pyminpack is, beside what it could be and what users would take instead: `./dev bench`."""
