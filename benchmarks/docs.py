@@ -24,30 +24,31 @@ what else one would take. `{command}` measured it and wrote this page.
 METHOD = """\
 ## How it is measured
 
-- Before anything is timed, all contestants solve all problems and the results are compared: `x`, and
-  `cov_x` where there is one, to 1e-7 of its size between programs that run MINPACK's algorithm, and
-  the numbers of evaluations exactly; `x` to 1e-4 for the others, which stop by rules of their own. When a result
-  differs, nothing is timed.
-- All contestants of one interpreter are in one process and take turns; the tables use the least time
-  of each. Ratios are only formed between times of one run. SciPy 1.14.1 is the last with MINPACK in
-  Fortran; where it needs another interpreter than the newest SciPy, it has a run of its own, with
-  pyminpack in it.
-- The linear problems look up residuals and Jacobian instead of computing them, so that the solver is timed
-  and not the user's functions. Each takes two Jacobians.
-- *func alone* is the time of the calls to func and Dfun that a fit makes, without a solver. *Argonne in C* is
-  Argonne's compiled library with the residuals in C: a floor for small fits, where Python's
-  function calls are most of the time. *numpy qr* is as many calls of `numpy.linalg.qr(mode="r")` as the fit has
-  Jacobians: no pivots, no fit.
-- *pyminpack qr=minpack* keeps Argonne's bits at any size; plain *pyminpack* chooses by size (`qr="auto"`).
+- Before anything is timed, all contestants solve all problems and the results are compared. Of
+  programs that run MINPACK's algorithm, `x` and `cov_x` have to agree to 1e-7 of their size, and
+  the numbers of evaluations exactly; others stop by rules of their own, and have to agree to 1e-4.
+  When a result differs, nothing is timed.
+- All contestants of one interpreter are in one process and take turns; the tables use the least
+  time of each. Ratios are only formed between times of one run. SciPy 1.14.1, the last with MINPACK
+  in Fortran, cannot be in one process with the newest: it has a run of its own, with pyminpack in
+  it. The pictures show the run with the newest SciPy, and from the other one only SciPy.
+- The linear problems look up residuals and Jacobian instead of computing them, so that the solver
+  is timed and not the user's functions. Each takes two Jacobians.
+- *func alone* is the time of the calls to func and Dfun that a fit makes, without a solver.
+- *Argonne in C* is Argonne's compiled library with the residuals in C: a floor for small fits,
+  where Python's function calls are most of the time.
+- *numpy qr* is as many calls of `numpy.linalg.qr(mode="r")` as the fit has Jacobians: no pivots,
+  no fit.
+- *pyminpack qr=minpack* keeps Argonne's bits at any size; plain *pyminpack* chooses by size
+  (`qr="auto"`).
 """
 
 WHERE_NOT = """\
 ## Where pyminpack does not win
 
-Most of the time of a small fit is in the user's function. What `func alone` takes in the first table no
-solver can save: with a residual that is slow, all solvers in Python are equally fast. Argonne's library called from
-C shows what Python costs. A Jacobian by differences of a function that is cheap to differentiate by hand
-is slow in all of them. With `qr="minpack"` large Jacobians take about as long as in SciPy: that is the price of the bits.
+What *func alone* takes no solver can save: where func is slow, all solvers in Python are equally
+fast. Argonne's library called from C shows what Python costs. Where Argonne's bits are asked for
+with `qr="minpack"`, the column-by-column algorithm is all that is left.
 """
 
 PICTURES = {

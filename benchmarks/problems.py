@@ -68,8 +68,9 @@ class Problem:
 
 
 def identity(name: str, goal: float, **options: Any) -> Problem:
+    x0 = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     return Problem(
-        name, "small", lambda x: x, np.arange(1.0, 6.0), 5, goal=goal,
+        name, "small", lambda x: x, x0, 5, goal=goal,
         options={"epsfcn": EPSFCN, **options}, native=("identity", ()), instead=True,
     )  # fmt: skip
 
@@ -85,8 +86,9 @@ def rosenbrock() -> Problem:
 
 
 def exponential() -> Problem:
-    t = np.linspace(0.0, 4.0, 50)
-    y = 2.5 * np.exp(-1.3 * t) + 0.5 + 0.01 * np.random.default_rng(0).normal(size=t.size)
+    t = np.linspace(0.0, 4.0, 50, dtype=np.float64)
+    noise = 0.01 * np.random.default_rng(0).normal(size=t.size)
+    y = np.asarray(2.5 * np.exp(-1.3 * t) + 0.5 + noise, dtype=np.float64)
 
     def func(x: Vector) -> Vector:
         residuals: Vector = x[0] * np.exp(-x[1] * t) + x[2] - y
@@ -143,7 +145,12 @@ def linear_problem(m: int, n: int) -> Linear:
 
 
 def linear(
-    m: int, n: int, group: str = "big", columns: bool = False, goal: float | None = None, **more: Any
+    m: int,
+    n: int,
+    group: str = "big",
+    columns: bool = False,
+    goal: float | None = None,
+    **more: Any,
 ) -> Problem:
     """Return a fit whose func and dfun take no time; `columns`: dfun returns shape (N, M)."""
     data = linear_problem(m, n)
@@ -182,7 +189,7 @@ class Differences:
 
     def __init__(self, data: Linear) -> None:
         self.x0, self.base = data.x0, data.x0
-        self.tables = []
+        self.tables: list[list[Vector]] = []
         for x, f in ((data.x0, data.first), (data.solution, data.last)):
             steps = EPSFCN**0.5 * np.abs(x)
             self.tables.append([f, *(f + s * c for s, c in zip(steps, data.matrix.T, strict=True))])
@@ -224,7 +231,8 @@ def nonlinear(m: int, n: int, goal: float | None = None) -> Problem:
 
     def dfun(x: Vector) -> Vector:
         slopes: Vector = 1 - np.tanh(matrix @ x) ** 2
-        return matrix * slopes[:, None]
+        jacobian: Vector = matrix * slopes[:, None]
+        return jacobian
 
     return Problem(
         f"{m} x {n}, tanh", "big", func, 3 * rng.normal(size=n), m, dfun, {"factor": 0.1},
@@ -234,7 +242,7 @@ def nonlinear(m: int, n: int, goal: float | None = None) -> Problem:
 
 # The table
 
-SMALL = [
+SMALL: list[Callable[[], Problem]] = [
     partial(identity, "identity of length 5", 1 / 0.35),
     partial(identity, "identity, full_output", 1 / 0.30, full_output=True),
     rosenbrock,

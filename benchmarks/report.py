@@ -66,7 +66,8 @@ def ratio_table(run: dict[str, Any], group: str, beside: bool) -> list[Row]:
     names = [
         name
         for name in run["environment"]["contestants"]
-        if name != OURS and any(name in p["times"] for p in problems)
+        if name != OURS
+        and any(name in p["times"] for p in problems)
         # No calls of func are in these, which could be taken off.
         and not (beside and name in (ALONE, "numpy qr", "Argonne in C"))
     ]
