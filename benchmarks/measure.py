@@ -26,7 +26,7 @@ from .contestants import Answer, Contestant, Run, contestants
 from .problems import Problem, table
 
 # Seconds of repeats for a problem, and the least and the most repeats.
-EFFORT = {"quick": (0.0, 1, 1), "usual": (3.0, 3, 300), "full": (12.0, 7, 1000)}
+EFFORT = {"quick": (0.0, 1, 1), "usual": (2.0, 3, 300), "full": (12.0, 7, 1000)}
 # A repeat takes at least this long, so that the clock's own time does not matter.
 SHORTEST = 1e-3
 IMPORTS = ["numpy", "pyminpack", "scipy.optimize", "lmfit", "odrpack"]
@@ -36,19 +36,21 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def prepare(problem: Problem, field: list[Contestant]) -> tuple[dict[str, Run], Answer]:
-    """Return the runs by name, all of which agree with the first, and the answer of that."""
-    runs, reference = {}, Answer()
+def compare(problem: Problem, field: list[Contestant]) -> Answer:
+    """Return the answer of the first contestant, with which all others agree."""
+    reference = Answer()
     for who in field:
-        run = who.prepare(problem, reference)
-        if run is None:
-            continue
-        answer = run.answer()
-        if reference.x is None:
-            reference = answer
-        check(problem, who, answer, reference)
-        runs[who.name] = run
-    return runs, reference
+        if (run := who.prepare(problem, reference)) is not None:
+            answer = run.answer()
+            if reference.x is None:
+                reference = answer
+            check(problem, who, answer, reference)
+    return reference
+
+
+def runs_of(problem: Problem, field: list[Contestant], answer: Answer) -> dict[str, Run]:
+    runs = {who.name: who.prepare(problem, answer) for who in field}
+    return {name: run for name, run in runs.items() if run is not None}
 
 
 def by_the_clock(call: Callable[[], object]) -> Callable[[int], float]:
@@ -67,15 +69,19 @@ def time_in_turn(runs: dict[str, Run], effort: tuple[float, int, int]) -> dict[s
     clocks = {name: run.seconds or by_the_clock(run.call) for name, run in runs.items()}
     numbers = {}
     for name, clock in clocks.items():
-        once = min(clock(1) for _ in range(3 if budget else 1))
+        # The first call pays for memory and caches; where it is short the second tells more.
+        once = clock(1)
+        if once < 1e-2:
+            once = clock(1)
         numbers[name] = max(1, int(SHORTEST / max(once, 1e-7))) if budget else 1
     times: dict[str, list[float]] = {name: [] for name in runs}
     rounds, end = 0, time.perf_counter() + budget
     gc.collect()
     gc.disable()
     while rounds < least or (rounds < most and time.perf_counter() < end):
-        for name, clock in clocks.items():
-            times[name].append(clock(numbers[name]) / numbers[name])
+        # There and back, so that nobody always comes after the same one.
+        for name in times if rounds % 2 == 0 else reversed(times):
+            times[name].append(clocks[name](numbers[name]) / numbers[name])
         rounds += 1
     gc.enable()
     return times
@@ -84,8 +90,7 @@ def time_in_turn(runs: dict[str, Run], effort: tuple[float, int, int]) -> dict[s
 def record_of(problem: Problem, answer: Answer, times: dict[str, list[float]]) -> dict[str, Any]:
     return {
         "name": problem.name,
-        "group": problem.group,
-        "size": problem.size,
+        "groups": [problem.group, *problem.axes],
         "m": problem.m,
         "n": problem.x0.size,
         "nfev": answer.nfev,
@@ -116,19 +121,18 @@ def time_imports(repeats: int) -> dict[str, dict[str, float]]:
 
 def run_suite(field: list[Contestant], suite: str, only: str) -> list[dict[str, Any]]:
     # Big problems are made twice rather than kept: together they would not fit into memory.
-    makers = []
+    agreed = []
     for make in table(suite):
         problem = make()
         if only in problem.name:
             say(f"comparing results: {problem.name}")
-            prepare(problem, field)
-            makers.append(make)
+            agreed.append((make, compare(problem, field)))
     records = []
-    for make in makers:
+    for make, answer in agreed:
         problem = make()
         say(f"timing: {problem.name}")
-        runs, answer = prepare(problem, field)
-        records.append(record_of(problem, answer, time_in_turn(runs, EFFORT[suite])))
+        times = time_in_turn(runs_of(problem, field, answer), EFFORT[suite])
+        records.append(record_of(problem, answer, times))
     return records
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .report import ALONE
+from .report import ALONE, AXES
 
-AXES = {
+LABELS = {
     "M": ("rows M", "A linear fit with 10 parameters"),
     "N": ("columns N", "A linear fit with 4 N rows"),
     "evaluations": ("evaluations of func", "Powell's singular function"),
@@ -29,8 +29,8 @@ def curves_of(runs: list[dict[str, Any]], axis: str) -> dict[str, list[tuple[flo
     for run in runs:
         found: dict[str, list[tuple[float, float]]] = {}
         for problem in run["problems"]:
-            if problem["group"] == axis:
-                size = problem["nfev"] if axis == "evaluations" else problem["size"]
+            if axis in problem["groups"]:
+                size = problem[AXES[axis]]
                 for name, times in problem["times"].items():
                     found.setdefault(name, []).append((size, times["min"]))
         curves = {**found, **curves}
@@ -41,7 +41,7 @@ def draw(runs: list[dict[str, Any]], axis: str, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    label, title = AXES[axis]
+    label, title = LABELS[axis]
     figure = Figure(figsize=(7, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -20,6 +20,8 @@ TITLES = {
 ALONE = "func alone"
 # A difference between two times that is smaller than this part of them is not told from noise.
 NOISE = 0.05
+AXES = {"M": "m", "N": "n", "evaluations": "nfev"}
+"""By the name of a picture, what of a problem is on its horizontal axis."""
 Row = list[str]
 
 
@@ -62,7 +64,9 @@ def scipy_of(run: dict[str, Any]) -> str | None:
 
 def ratio_table(run: dict[str, Any], group: str, beside: bool) -> list[Row]:
     """Return a header and a row for each problem; empty when the group has none."""
-    problems = [p for p in run["problems"] if p["group"] == group]
+    problems = [p for p in run["problems"] if group in p["groups"]]
+    if group in AXES:
+        problems.sort(key=lambda p: int(p[AXES[group]]))
     names = [
         name
         for name in run["environment"]["contestants"]

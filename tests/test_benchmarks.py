@@ -44,7 +44,7 @@ def test_results_hold_a_time_of_every_contestant(results: tuple[Path, str]) -> N
     assert set(record["machine"]) == {"processor", "cores", "system"}
     contestants = set(run["environment"]["contestants"])
     assert {OURS, f"{OURS} qr=minpack", "numpy qr", "func alone"} <= contestants
-    assert {problem["group"] for problem in run["problems"]} == {
+    assert {group for problem in run["problems"] for group in problem["groups"]} == {
         "small", "big", "M", "N", "evaluations"
     }  # fmt: skip
     timed = {name for problem in run["problems"] for name in problem["times"]}
