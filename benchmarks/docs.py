@@ -1,0 +1,102 @@
+"""docs/performance.md, from the results of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .pictures import draw_all
+from .report import as_markdown, losses, scipy_of, tables_of, title_of
+
+COMMANDS = {"usual": "./dev bench --write-docs", "full": "./dev bench --full --write-docs"}
+
+INTRODUCTION = """\
+# Performance
+
+How long fits take with pyminpack, with SciPy, with Argonne's library and no Python at all, and with
+what else one would take. `{command}` measured it and wrote this page.
+
+- Machine: {processor}, {cores} cores; {system}. All that is compared runs in one thread.
+- pyminpack {version}; {compilers}; {factorisation}.
+"""
+
+METHOD = """\
+## How it is measured
+
+- Before anything is timed, all contestants solve all problems and the results are compared. Of
+  programs that run MINPACK's algorithm, `x` and `cov_x` have to agree to 1e-7 of their size, and
+  the numbers of evaluations exactly; others stop by rules of their own, and have to agree to 1e-4.
+  When a result differs, nothing is timed.
+- All contestants of one interpreter are in one process and take turns; the tables use the least
+  time of each. Ratios are only formed between times of one run. SciPy 1.14.1, the last with MINPACK
+  in Fortran, cannot be in one process with the newest: it has a run of its own, with pyminpack in
+  it. The pictures show the run with the newest SciPy, and from the other one only SciPy.
+- The linear problems look up residuals and Jacobian instead of computing them, so that the solver
+  is timed and not the user's functions. Each takes two Jacobians.
+- *func alone* is the time of the calls to func and Dfun that a fit makes, without a solver.
+- *Argonne in C* is Argonne's compiled library with the residuals in C: a floor for small fits,
+  where Python's function calls are most of the time.
+- *numpy qr* is as many calls of `numpy.linalg.qr(mode="r")` as the fit has Jacobians: no pivots,
+  no fit.
+- *pyminpack qr=minpack* keeps Argonne's bits at any size; plain *pyminpack* chooses by size
+  (`qr="auto"`).
+"""
+
+WHERE_NOT = """\
+## Where pyminpack does not win
+
+What *func alone* takes no solver can save: where func is slow, all solvers in Python are equally
+fast. Argonne's library called from C shows what Python costs. Where Argonne's bits are asked for
+with `qr="minpack"`, the column-by-column algorithm is all that is left.
+"""
+
+PICTURES = {
+    "bench-m.png": "Seconds for a fit against the number of rows",
+    "bench-n.png": "Seconds for a fit against the number of columns",
+    "bench-evaluations.png": "Seconds for a fit against the number of evaluations",
+}
+
+
+def introduction(results: dict[str, Any]) -> str:
+    config = results["runs"][-1]["environment"]["config"]
+    compilers = sorted({config[key] for key in ("C compiler", "Fortran compiler")})
+    chosen = [f"{key}: {value}" for key, value in config.items() if "instruction" in key.lower()]
+    return INTRODUCTION.format(
+        command=COMMANDS.get(results["suite"], "./dev bench"),
+        version=config["pyminpack"],
+        compilers=", ".join(compilers),
+        factorisation="".join(chosen) or "the instruction set is chosen when it is loaded",
+        **results["machine"],
+    )
+
+
+def where_not(results: dict[str, Any]) -> Iterable[str]:
+    yield WHERE_NOT
+    for run in results["runs"]:
+        sentences = list(losses(run))
+        yield f"With {scipy_of(run) or 'this interpreter'}, as measured:\n"
+        yield from (f"- {s}" for s in sentences or ["nothing was faster than pyminpack."])
+        yield ""
+
+
+def page(results: dict[str, Any], pictures: list[Path]) -> str:
+    parts = [introduction(results)]
+    for path in pictures:
+        parts.append(f"![{PICTURES[path.name]}](images/{path.name})\n")
+    parts.append(METHOD)
+    parts += where_not(results)
+    for run in reversed(results["runs"]):
+        parts.append(f"## {title_of(run)}\n")
+        parts.append("Times of the others over pyminpack's: above 1 pyminpack is faster.\n")
+        for title, rows in tables_of(run):
+            parts.append(f"### {title}\n\n{as_markdown(rows)}\n")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def write_docs(results: dict[str, Any], folder: Path) -> list[Path]:
+    """Write performance.md and images/bench-*.png into `folder`; return what was written."""
+    pictures = draw_all(results, folder / "images")
+    path = folder / "performance.md"
+    path.write_text(page(results, pictures))
+    return [path, *pictures]

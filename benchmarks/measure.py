@@ -1,0 +1,170 @@
+"""The run of one interpreter: checks that all contestants agree, then times them in turn.
+
+usage: python -m benchmarks.measure OUTPUT [--suite quick|usual|full] [--only TEXT]
+
+Writes OUTPUT, a JSON file. `python -m benchmarks` calls this for each interpreter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .agreement import DisagreementError, check
+from .contestants import Answer, Contestant, Run, contestants
+from .problems import Problem, table
+
+# Seconds of repeats for a problem, and the least and the most repeats.
+EFFORT = {"quick": (0.0, 1, 1), "usual": (2.0, 3, 300), "full": (12.0, 7, 1000)}
+# A repeat takes at least this long, so that the clock's own time does not matter.
+SHORTEST = 1e-3
+IMPORTS = ["numpy", "pyminpack", "scipy.optimize", "lmfit", "odrpack"]
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def compare(problem: Problem, field: list[Contestant]) -> Answer:
+    """Return the answer of the first contestant, with which all others agree."""
+    reference = Answer()
+    for who in field:
+        if (run := who.prepare(problem, reference)) is not None:
+            answer = run.answer()
+            if reference.x is None:
+                reference = answer
+            check(problem, who, answer, reference)
+    return reference
+
+
+def runs_of(problem: Problem, field: list[Contestant], answer: Answer) -> dict[str, Run]:
+    runs = {who.name: who.prepare(problem, answer) for who in field}
+    return {name: run for name, run in runs.items() if run is not None}
+
+
+def by_the_clock(call: Callable[[], object]) -> Callable[[int], float]:
+    def seconds(repeats: int) -> float:
+        begin = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        return time.perf_counter() - begin
+
+    return seconds
+
+
+def time_in_turn(runs: dict[str, Run], effort: tuple[float, int, int]) -> dict[str, list[float]]:
+    """Return the seconds of each repeat. What disturbs a round disturbs all that are in it."""
+    budget, least, most = effort
+    clocks = {name: run.seconds or by_the_clock(run.call) for name, run in runs.items()}
+    numbers = {}
+    for name, clock in clocks.items():
+        # The first call pays for memory and caches; where it is short the second tells more.
+        once = clock(1)
+        if once < 1e-2:
+            once = clock(1)
+        numbers[name] = max(1, int(SHORTEST / max(once, 1e-7))) if budget else 1
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    rounds, end = 0, time.perf_counter() + budget
+    gc.collect()
+    gc.disable()
+    while rounds < least or (rounds < most and time.perf_counter() < end):
+        # There and back, so that nobody always comes after the same one.
+        for name in times if rounds % 2 == 0 else reversed(times):
+            times[name].append(clocks[name](numbers[name]) / numbers[name])
+        rounds += 1
+    gc.enable()
+    return times
+
+
+def record_of(problem: Problem, answer: Answer, times: dict[str, list[float]]) -> dict[str, Any]:
+    return {
+        "name": problem.name,
+        "groups": [problem.group, *problem.axes],
+        "m": problem.m,
+        "n": problem.x0.size,
+        "nfev": answer.nfev,
+        "njev": answer.njev,
+        "goal": problem.goal,
+        "beside": problem.beside,
+        "times": {
+            name: {"min": min(t), "median": statistics.median(t), "repeats": len(t)}
+            for name, t in times.items()
+        },
+    }
+
+
+def import_seconds(module: str) -> float | None:
+    """Return how long a fresh interpreter takes to import the module, None if it cannot."""
+    code = f"import time; a = time.perf_counter(); import {module}; print(time.perf_counter() - a)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=False)
+    return float(done.stdout) if done.returncode == 0 else None
+
+
+def time_imports(repeats: int) -> dict[str, dict[str, float]]:
+    times: dict[str, list[float]] = {m: [] for m in IMPORTS if import_seconds(m) is not None}
+    for _ in range(repeats):
+        for module, seconds in times.items():
+            seconds.append(import_seconds(module) or np.inf)
+    return {m: {"min": min(t), "median": statistics.median(t)} for m, t in times.items()}
+
+
+def run_suite(field: list[Contestant], suite: str, only: str) -> list[dict[str, Any]]:
+    # Big problems are made twice rather than kept: together they would not fit into memory.
+    agreed = []
+    for make in table(suite):
+        problem = make()
+        if only in problem.name:
+            say(f"comparing results: {problem.name}")
+            agreed.append((make, compare(problem, field)))
+    records = []
+    for make, answer in agreed:
+        problem = make()
+        say(f"timing: {problem.name}")
+        times = time_in_turn(runs_of(problem, field, answer), EFFORT[suite])
+        records.append(record_of(problem, answer, times))
+    return records
+
+
+def environment(field: list[Contestant]) -> dict[str, Any]:
+    import pyminpack
+
+    return {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "numpy": np.__version__,
+        "contestants": {who.name: who.version for who in field},
+        "config": pyminpack.show_config("dict"),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.measure")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--suite", choices=EFFORT, default="usual")
+    parser.add_argument("--only", default="")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        field = contestants(Path(folder), say)
+        try:
+            problems = run_suite(field, options.suite, options.only)
+        except DisagreementError as error:
+            say(f"results differ, so no times: {error}")
+            return 1
+    imports = time_imports(1 if options.suite == "quick" else 15)
+    result = {"environment": environment(field), "problems": problems, "imports": imports}
+    options.output.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
