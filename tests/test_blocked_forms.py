@@ -39,7 +39,7 @@ def _read_only(a: Doubles) -> Doubles:
     return a
 
 
-class Subclass(np.ndarray):
+class Subclass(np.ndarray[Any, Any]):
     pass
 
 
@@ -60,7 +60,7 @@ FORMS: dict[str, Callable[[Doubles], Any]] = {
     "misaligned": _misaligned,
     "read-only": _read_only,
     "a subclass": lambda a: a.view(Subclass),
-    "a matrix": lambda a: memoryview(a),
+    "a buffer": lambda a: memoryview(a.data),
 }
 # Without chunks and with them; few columns and many.
 SIZES = [(5, 3), (700, 7), (130, 60), (5000, 20), (600, 64)]
@@ -104,14 +104,14 @@ def test_other_types(dtype: Any) -> None:
 def test_zero_strides(m: int, n: int) -> None:
     """What broadcasting makes of a row, a column or a number."""
     column, row = np.linspace(1.0, 2.0, m)[:, None], np.linspace(1.0, 2.0, n)
-    for one in (column, row, np.array(2.0)):
-        thin = np.broadcast_to(one, (m, n))
+    for values in (column, row, np.array(2.0)):
+        thin = np.broadcast_to(values, (m, n))
         thick = thin.copy()
-        fits = [
+        one, two = (
             blocked(lambda x, a=thick: a @ x - 1.0, np.ones(n), Dfun=lambda x, a=a: a)
             for a in (thin, thick)
-        ]
-        assert_same_bits(*fits)
+        )
+        assert_same_bits(one, two)
 
 
 @pytest.mark.parametrize("m", [1, 2, 700, GIL_FREE_WORK - 1, GIL_FREE_WORK])
