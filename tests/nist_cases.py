@@ -27,6 +27,7 @@ __all__ = [
     "Fit",
     "cases",
     "digits",
+    "fit",
     "load_record",
     "log_relative_error",
     "nudge",
