@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from blocked_scenarios import small_successes
 from leak_scenarios import (
     FOUND,
     MATRIX,
@@ -106,6 +107,7 @@ def successes() -> list[Scenario]:
             fitting(f"form {i}", FOUND, Function(lambda x, f=f: f(linear_array(x))), epsfcn=1e-12)
             for i, f in enumerate(forms)
         ),
+        *small_successes(),
     ]
 
 

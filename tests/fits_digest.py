@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
+import blocked_scenarios
 import numpy as np
 from allocation_rounds import ending, outcome
 from leak_scenarios import FOUND, Function, Scenario, endings, fitting, results
@@ -54,7 +55,8 @@ def tolerances() -> Iterator[Scenario]:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    for scenario in (*results(), *endings(), *larger(), *tolerances()):
+    by_blocks = (*blocked_scenarios.blocked(), *blocked_scenarios.larger())
+    for scenario in (*results(), *endings(), *larger(), *tolerances(), *by_blocks):
         for number in map(float, sys.argv[1:]):
             litter(number)
         result = outcome(scenario.once)

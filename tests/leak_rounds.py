@@ -1,4 +1,4 @@
-"""Run one group of tests/leak_scenarios.py over and over, and tell what stays behind.
+"""Run one group of leak_scenarios.py or blocked_scenarios.py over and over, and tell what stays.
 
 Usage: leak_rounds.py GROUP ROUNDS, leak_rounds.py resident FITS BYTES, or, to look at the checks
 themselves, leak_rounds.py leaking ROUNDS.
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import blocked_scenarios
 import leak_scenarios
 import numpy as np
 from leak_scenarios import FOUND, Function, Object, Scenario, fitting, line, raising_in
@@ -137,7 +138,8 @@ def main() -> None:
     elif what == "leaking":
         check_that_leaks_are_seen(*map(int, numbers))
     else:
-        for scenario in getattr(leak_scenarios, what)():
+        groups = (*leak_scenarios.GROUPS, blocked_scenarios.blocked, blocked_scenarios.changed)
+        for scenario in {group.__name__: group for group in groups}[what]():
             found = stays_behind(scenario, *map(int, numbers))
             assert not found, f"{scenario.name}: {found}"
 

@@ -28,6 +28,14 @@ def test_no_reference_and_no_memory_stays_behind(group: str) -> None:
     run_rounds(group, ROUNDS)
 
 
+def test_nothing_stays_behind_of_fits_by_blocks() -> None:
+    run_rounds("blocked", ROUNDS)
+
+
+def test_nothing_stays_behind_of_jacobians_that_change_while_they_are_read() -> None:
+    run_rounds("changed", 200)
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc/self/statm")
 def test_the_resident_memory_of_a_long_running_program_does_not_grow() -> None:
     # A block of glibc's malloc takes 32 bytes at least: one a fit would be 640 kB.

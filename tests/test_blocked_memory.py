@@ -1,0 +1,76 @@
+"""What memory a fit by blocks takes beside what func and Dfun return.
+
+With Dfun, without full_output: two vectors of M, which are 2/N of the Jacobian, and a copy of at
+least two thousand rows or so, from large Jacobians a twentieth. From N = 50 on that is less than a
+tenth of the Jacobian.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from argonne import Library
+from blocked import Blocked
+from blocked_problems import chunk_rows
+
+from pyminpack import _core, leastsq
+
+pytestmark = pytest.mark.thread_unsafe(reason="measures the memory of all threads")
+
+
+def peak(m: int, n: int, dfun: bool, order: Any = "C", **options: Any) -> int:
+    """Return the most bytes that a fit holds of its own: func and Dfun have their arrays ready."""
+    matrix = np.full((m, n), 0.5, order=order)
+    matrix[np.arange(m), np.arange(m) % n] += 1.0
+    buffer = np.empty(m)
+
+    def func(x: Any) -> Any:
+        np.matmul(matrix, x, out=buffer)
+        np.subtract(buffer, 1.0, out=buffer)
+        return buffer
+
+    if dfun:
+        options["Dfun"] = lambda x: matrix
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        leastsq(func, np.zeros(n), qr="blocked", **options)
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_tenth_of_a_large_jacobian(order: Any) -> None:
+    m, n = 200_000, 50
+    assert peak(m, n, True, order) <= 8 * m * n // 10
+
+
+def parts(own_library: Library, m: int, n: int) -> int:
+    """Return what two vectors, the copied rows and the triangle come to."""
+    block = Blocked(own_library.dll, _core.INSTRUCTION_SET).block(n)
+    rows = chunk_rows(m, n, block)
+    # Each block has a few more rows, and its columns come by four with the residual's.
+    copied = rows * (block + 16) // block * (n + 4)
+    return 8 * (2 * m + copied + 4 * (n + 16) ** 2 + (block + 16) * (n + 4)) + 20_000
+
+
+@pytest.mark.parametrize(
+    ("m", "n"), [(200_000, 1), (200_000, 5), (200_000, 10), (20_000, 20), (600, 70)]
+)
+def test_two_vectors_and_a_few_rows(own_library: Library, m: int, n: int) -> None:
+    used = peak(m, n, True)
+    assert 8 * 2 * m <= used <= parts(own_library, m, n)
+    # And all that is returned: R in its place in fjac, and the residuals.
+    full = peak(m, n, True, full_output=True)
+    assert full <= parts(own_library, m, n) + 8 * m * (n + 1) + 8 * 2 * n * n
+
+
+@pytest.mark.parametrize(("m", "n"), [(200_000, 2), (20_000, 20), (600, 70)])
+def test_differences_need_the_jacobian(own_library: Library, m: int, n: int) -> None:
+    used = peak(m, n, False)
+    assert 8 * m * (n + 2) <= used <= 8 * m * n + parts(own_library, m, n)
