@@ -148,7 +148,8 @@ pure subroutine pack_tall(m, n, a, down, right, f, blocks)
     before = to_line(blocks)
     do i = 1, m, block_rows(n)
         place = before + ((i - 1) / block_rows(n)) * block_size(n)
-        blocks(place + 1:place + block_size(n)) = 0
+        ! The columns beyond those of [A f].
+        blocks(place + block_size(n) - 3 * block_lead(n) + 1:place + block_size(n)) = 0
         call pack(min(block_rows(n), m - i + 1), n, size(a, kind=wide_ip), a, &
                   origin + (i - 1) * down, down, right, f(i), blocks(place + 1), block_lead(n))
     end do
@@ -306,8 +307,8 @@ pure function to_line(x)
 !! How many elements there are before the next line of the cache.
 
     ! Inputs
-    real(dp), intent(in), target :: x(*)
-        !! where to begin
+    real(dp), intent(in), target :: x(1)
+        !! shape (1); where to begin
 
     ! Result
     integer(wide_ip) :: to_line
