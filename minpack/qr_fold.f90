@@ -11,7 +11,7 @@ use qr_kernels, only: strip, dots_4x3, dots_4x2, dots_4x1, update_4x3, update_4x
                       dots_first, reflect_3, reflect_2, reflect_1, finish_four
 implicit none (type, external)
 private
-public :: widest, fold
+public :: widest, fold, reflect_head
 
 integer(ip), parameter :: widest = 32
     !! the most columns of a panel

@@ -6,6 +6,7 @@ module qr_kernels
 !! split over the lanes of a vector, which `omp simd` allows for these loops and no others; which
 !! lane gets which row is fixed when the file is compiled. Where fewer sums would leave the adders
 !! waiting for their own results, the upper and the lower half of the rows have sums of their own.
+!! There is always a strip, and `max` tells the compiler so: it spares the code for fewer rows.
 !! The file is compiled once for every instruction set, under other module names.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 implicit none (type, external)
@@ -48,7 +49,7 @@ pure subroutine dots_4x3(strips, v, ldv, c, ldc, w, ldw)
     s12 = 0; s22 = 0; s32 = 0; s42 = 0
     s13 = 0; s23 = 0; s33 = 0; s43 = 0
     !$omp simd reduction(+:s11,s21,s31,s41,s12,s22,s32,s42,s13,s23,s33,s43)
-    do i = 1, strip * strips
+    do i = 1, strip * max(1, strips)
         s11 = s11 + v(i, 1) * c(i, 1)
         s21 = s21 + v(i, 2) * c(i, 1)
         s31 = s31 + v(i, 3) * c(i, 1)
@@ -95,7 +96,7 @@ pure subroutine dots_4x2(strips, v, ldv, c, ldc, w, ldw)
     s11 = 0; s21 = 0; s31 = 0; s41 = 0
     s12 = 0; s22 = 0; s32 = 0; s42 = 0
     !$omp simd reduction(+:s11,s21,s31,s41,s12,s22,s32,s42)
-    do i = 1, strip * strips
+    do i = 1, strip * max(1, strips)
         s11 = s11 + v(i, 1) * c(i, 1)
         s21 = s21 + v(i, 2) * c(i, 1)
         s31 = s31 + v(i, 3) * c(i, 1)
@@ -130,7 +131,7 @@ pure subroutine dots_4x1(strips, v, ldv, c, w)
     real(dp) :: s1, s2, s3, s4, z1, z2, z3, z4
     integer(ip) :: half, i, k
 
-    half = strip / 2 * strips
+    half = strip / 2 * max(1, strips)
     s1 = 0; s2 = 0; s3 = 0; s4 = 0
     z1 = 0; z2 = 0; z3 = 0; z4 = 0
     !$omp simd reduction(+:s1,s2,s3,s4,z1,z2,z3,z4) private(k)
@@ -174,7 +175,7 @@ pure subroutine update_4x3(strips, v, ldv, w, ldw, c, ldc)
     integer(ip) :: i
 
     !$omp simd
-    do i = 1, strip * strips
+    do i = 1, strip * max(1, strips)
         v1 = v(i, 1)
         v2 = v(i, 2)
         v3 = v(i, 3)
@@ -211,7 +212,7 @@ pure subroutine update_4x2(strips, v, ldv, w, ldw, c, ldc)
     integer(ip) :: i
 
     !$omp simd
-    do i = 1, strip * strips
+    do i = 1, strip * max(1, strips)
         v1 = v(i, 1)
         v2 = v(i, 2)
         v3 = v(i, 3)
@@ -242,7 +243,7 @@ pure subroutine update_4x1(strips, v, ldv, w, c)
     integer(ip) :: i
 
     !$omp simd
-    do i = 1, strip * strips
+    do i = 1, strip * max(1, strips)
         c(i) = c(i) - v(i, 1) * w(1) - v(i, 2) * w(2) - v(i, 3) * w(3) - v(i, 4) * w(4)
     end do
 end subroutine update_4x1
@@ -266,7 +267,7 @@ pure subroutine dots_first(strips, c, ldc, s)
     real(dp) :: s1, s2, s3, s4, z1, z2, z3, z4
     integer(ip) :: half, i, k
 
-    half = strip / 2 * strips
+    half = strip / 2 * max(1, strips)
     s1 = 0; s2 = 0; s3 = 0; s4 = 0
     z1 = 0; z2 = 0; z3 = 0; z4 = 0
     !$omp simd reduction(+:s1,s2,s3,s4,z1,z2,z3,z4) private(k)
@@ -311,7 +312,7 @@ pure subroutine reflect_3(strips, factor, w, c, ldc, s)
     real(dp) :: s2, s3, s4, z2, z3, z4
     integer(ip) :: half, i, k
 
-    half = strip / 2 * strips
+    half = strip / 2 * max(1, strips)
     s2 = 0; s3 = 0; s4 = 0
     z2 = 0; z3 = 0; z4 = 0
     !$omp simd reduction(+:s2,s3,s4,z2,z3,z4) private(k, a1, a2, a3, a4, b1, b2, b3, b4)
@@ -369,7 +370,7 @@ pure subroutine reflect_2(strips, factor, w, c, ldc, s)
     real(dp) :: s2, s3, z2, z3
     integer(ip) :: half, i, k
 
-    half = strip / 2 * strips
+    half = strip / 2 * max(1, strips)
     s2 = 0; s3 = 0
     z2 = 0; z3 = 0
     !$omp simd reduction(+:s2,s3,z2,z3) private(k, a1, a2, a3, b1, b2, b3)
@@ -421,7 +422,7 @@ pure subroutine reflect_1(strips, factor, w, c, ldc, s)
     real(dp) :: s2, z2
     integer(ip) :: half, i, k
 
-    half = strip / 2 * strips
+    half = strip / 2 * max(1, strips)
     s2 = 0
     z2 = 0
     !$omp simd reduction(+:s2,z2) private(k, a1, a2, b1, b2)
@@ -466,7 +467,7 @@ pure subroutine finish_four(strips, factor, v, ldv, g)
 
     g12 = 0; g13 = 0; g23 = 0; g14 = 0; g24 = 0; g34 = 0
     !$omp simd reduction(+:g12,g13,g23,g14,g24,g34) private(v4)
-    do i = 1, strip * strips
+    do i = 1, strip * max(1, strips)
         v4 = factor * v(i, 4)
         v(i, 4) = v4
         g12 = g12 + v(i, 1) * v(i, 2)
@@ -498,7 +499,7 @@ pure subroutine sums_of_squares(strips, c, ldc, s)
     real(dp) :: s1, s2, s3, s4, z1, z2, z3, z4
     integer(ip) :: half, i, k
 
-    half = strip / 2 * strips
+    half = strip / 2 * max(1, strips)
     s1 = 0; s2 = 0; s3 = 0; s4 = 0
     z1 = 0; z2 = 0; z3 = 0; z4 = 0
     !$omp simd reduction(+:s1,s2,s3,s4,z1,z2,z3,z4) private(k)

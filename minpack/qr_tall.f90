@@ -1,8 +1,10 @@
 module qr_tall
 !! The triangle of a matrix with many rows, in one pass over it.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, &
+                                       c_intptr_t, c_loc
 use qr_fold, only: fold
 use qr_kernels, only: strip, sums_of_squares
+use qr_narrow, only: narrow, narrow_products, fold_narrow
 implicit none (type, external)
 private
 public :: block_rows, tall_work, tall_blocks
@@ -10,6 +12,8 @@ public :: start_tall, reduce_tall, pack_tall, fold_tall, end_tall
 
 real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
     !! between these lie the largest elements of the columns as they are worked on
+integer(ip), parameter :: line = 8
+    !! blocks and their columns begin with a line of the cache, which is at most so many elements
 
 contains
 
@@ -23,7 +27,7 @@ pure function tall_work(n)
     ! Result
     integer(wide_ip) :: tall_work
 
-    tall_work = 2 * int(n + 1, wide_ip) + block_size(n)
+    tall_work = 2 * int(n + 1, wide_ip) + line - 1 + block_size(n)
 end function tall_work
 
 pure subroutine start_tall(n, r, ldr, work)
@@ -51,7 +55,7 @@ pure subroutine start_tall(n, r, ldr, work)
         work(n + 1 + j) = 0
     end do
     ! The columns beyond those of [A f] stay zero.
-    last = tall_work(n)
+    last = 2 * (n + 1) + to_line(work(2 * n + 3)) + block_size(n)
     work(last - 3 * block_lead(n) + 1:last) = 0
 end subroutine start_tall
 
@@ -88,14 +92,15 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
 
     ! Locals
     integer(ip) :: i, rows
-    integer(wide_ip) :: origin
+    integer(wide_ip) :: origin, place
 
     origin = lowest_to_first(m, n, down, right)
+    place = 2 * (n + 1) + to_line(work(2 * n + 3))
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
         call pack(rows, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, f(i), &
-                  work(2 * n + 3), block_lead(n))
-        call fold_block(rows, n, work(2 * n + 3), r, ldr, work)
+                  work(place + 1), block_lead(n))
+        call fold_block(rows, n, work(place + 1), r, ldr, work)
     end do
 end subroutine reduce_tall
 
@@ -111,7 +116,7 @@ pure function tall_blocks(m, n)
     ! Result
     integer(wide_ip) :: tall_blocks
 
-    tall_blocks = ((m + block_rows(n) - 1) / block_rows(n)) * block_size(n)
+    tall_blocks = line - 1 + ((m + block_rows(n) - 1) / block_rows(n)) * block_size(n)
 end function tall_blocks
 
 pure subroutine pack_tall(m, n, a, down, right, f, blocks)
@@ -137,12 +142,14 @@ pure subroutine pack_tall(m, n, a, down, right, f, blocks)
 
     ! Locals
     integer(ip) :: i
-    integer(wide_ip) :: origin, place
+    integer(wide_ip) :: origin, place, before
 
     origin = lowest_to_first(m, n, down, right)
+    before = to_line(blocks)
     do i = 1, m, block_rows(n)
-        place = ((i - 1) / block_rows(n)) * block_size(n)
-        blocks(place + 1:place + block_size(n)) = 0
+        place = before + ((i - 1) / block_rows(n)) * block_size(n)
+        ! The columns beyond those of [A f].
+        blocks(place + block_size(n) - 3 * block_lead(n) + 1:place + block_size(n)) = 0
         call pack(min(block_rows(n), m - i + 1), n, size(a, kind=wide_ip), a, &
                   origin + (i - 1) * down, down, right, f(i), blocks(place + 1), block_lead(n))
     end do
@@ -161,7 +168,7 @@ pure subroutine fold_tall(m, n, blocks, r, ldr, work)
 
     ! In-outputs
     real(dp), intent(inout) :: blocks(tall_blocks(m, n))
-        !! shape (tall_blocks(m, n)); the rows as `pack_tall` leaves them; destroyed
+        !! shape (tall_blocks(m, n)); the rows as and where `pack_tall` leaves them; destroyed
     real(dp), intent(inout) :: r(ldr, n + 1)
         !! shape (ldr, n + 1); the triangle, scaled as `work` says
     real(dp), intent(inout) :: work(tall_work(n))
@@ -169,10 +176,11 @@ pure subroutine fold_tall(m, n, blocks, r, ldr, work)
 
     ! Locals
     integer(ip) :: i
-    integer(wide_ip) :: place
+    integer(wide_ip) :: place, before
 
+    before = to_line(blocks)
     do i = 1, m, block_rows(n)
-        place = ((i - 1) / block_rows(n)) * block_size(n)
+        place = before + ((i - 1) / block_rows(n)) * block_size(n)
         call fold_block(min(block_rows(n), m - i + 1), n, blocks(place + 1), r, ldr, work)
     end do
 end subroutine fold_tall
@@ -197,9 +205,20 @@ pure subroutine fold_block(rows, n, b, r, ldr, work)
         !! shape (2*n + 2); the scales of the columns, and bounds on their elements
 
     ! Locals
+    real(dp) :: s(narrow + 1), squares(narrow + 1)
     integer(ip) :: strips
 
     strips = (rows + strip - 1) / strip
+    if (n <= narrow) then
+        call narrow_products(n + 1, strips, b, block_lead(n), s, squares)
+        call scale_by_squares(n, n + 1, squares, strips, b, block_lead(n), work(1), work(n + 2), &
+                              r, ldr)
+        if (any(work(1:n + 1) /= 1)) then
+            call narrow_products(n + 1, strips, b, block_lead(n), s, squares)
+        end if
+        call fold_narrow(n, r, ldr, strips, b, block_lead(n), s)
+        return
+    end if
     call scale_columns(n, strips, b, block_lead(n), work(1), work(n + 2), r, ldr)
     call fold(n, n + 1, r, ldr, strips, b, block_lead(n), panel_columns(n), staircase=.false.)
 end subroutine fold_block
@@ -283,6 +302,19 @@ pure function block_size(n)
 
     block_size = block_lead(n) * int(padded(n + 1), wide_ip)
 end function block_size
+
+pure function to_line(x)
+!! How many elements there are before the next line of the cache.
+
+    ! Inputs
+    real(dp), intent(in), target :: x(1)
+        !! shape (1); where to begin
+
+    ! Result
+    integer(wide_ip) :: to_line
+
+    to_line = modulo(-transfer(c_loc(x), 0_c_intptr_t) / 8, int(line, c_intptr_t))
+end function to_line
 
 pure function lowest_to_first(m, n, down, right)
 !! Where the first element of a matrix is, counted from its lowest address, which is 1.
@@ -393,7 +425,7 @@ pure subroutine scale_columns(n, strips, b, ldb, factor, largest, r, ldr)
     integer(ip), intent(in) :: n
         !! number of columns of A
     integer(ip), intent(in) :: strips
-        !! the rows of the block, in strips
+        !! rows of the block, in strips
     integer(ip), intent(in) :: ldb
         !! leading dimension of `b`
     integer(ip), intent(in) :: ldr
@@ -410,20 +442,54 @@ pure subroutine scale_columns(n, strips, b, ldb, factor, largest, r, ldr)
         !! shape (ldr, n + 1); the triangle
 
     ! Locals
-    real(dp) :: s(4)
-    integer(ip) :: j, k
+    real(dp) :: squares(4)
+    integer(ip) :: k
 
     do k = 1, n + 1, 4
-        call sums_of_squares(strips, b(1, k), ldb, s)
-        do j = k, min(k + 3, n + 1)
-            if (s(j - k + 1) >= small**2 .and. s(j - k + 1) <= large**2 .and. factor(j) == 1) then
-                largest(j) = max(largest(j), sqrt(s(j - k + 1)))
-            else
-                call rescale(strip * strips, b(1, j), factor(j), largest(j), n, r(1, j))
-            end if
-        end do
+        call sums_of_squares(strips, b(1, k), ldb, squares)
+        call scale_by_squares(n, min(4, n + 2 - k), squares, strips, b(1, k), ldb, factor(k), &
+                              largest(k), r(1, k), ldr)
     end do
 end subroutine scale_columns
+
+pure subroutine scale_by_squares(n, cols, squares, strips, b, ldb, factor, largest, r, ldr)
+!! As `scale_columns`, for some of them whose sums of squares are known.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+    integer(ip), intent(in) :: cols
+        !! number of columns
+    real(dp), intent(in) :: squares(cols)
+        !! shape (cols); their sums of squares
+    integer(ip), intent(in) :: strips
+        !! rows of the block, in strips
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(ldb, cols)
+        !! shape (ldb, cols); the columns of the block
+    real(dp), intent(inout) :: factor(cols)
+        !! shape (cols); the scales
+    real(dp), intent(inout) :: largest(cols)
+        !! shape (cols); bounds on the elements so far, unscaled
+    real(dp), intent(inout) :: r(ldr, cols)
+        !! shape (ldr, cols); the columns of R
+
+    ! Locals
+    integer(ip) :: k
+
+    do k = 1, cols
+        if (squares(k) >= small**2 .and. squares(k) <= large**2 .and. factor(k) == 1) then
+            largest(k) = max(largest(k), sqrt(squares(k)))
+        else
+            call rescale(strip * strips, b(1, k), factor(k), largest(k), n, r(1, k))
+        end if
+    end do
+end subroutine scale_by_squares
 
 pure subroutine rescale(rows, b, factor, largest, n, r)
 !! Scale a column whose sum of squares says nothing.
