@@ -78,12 +78,14 @@ read_qr(Solve *solve, PyObject *qr)
         PyErr_SetString(PyExc_ValueError, "qr is none of the QR_ constants");
         return -1;
     }
-    if (value == QR_BLOCKED && !triangle_available()) {
+#ifndef PYMINPACK_BLOCKED
+    if (value == QR_BLOCKED) {
         PyErr_SetString(PyExc_NotImplementedError,
                         "the blocked factorisation is a part of minpack/, and "
                         "this build is on another MINPACK");
         return -1;
     }
+#endif
     solve->qr = (int)value;
     return 0;
 }

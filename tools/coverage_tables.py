@@ -181,7 +181,7 @@ def main(folder: Path) -> int:
     faults += [
         f"{EXCLUDED}: no line to leave out: {excuse['file']}: {excuse['text']}"
         for excuse in excuses
-        if not excuse.get("used")
+        if not (excuse.get("used") or excuse.get("machine"))
     ]
     page += "".join(f"<p>{html.escape(fault)}</p>\n" for fault in faults)
     (folder / "index.html").write_text(page)
