@@ -10,6 +10,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+# Where other processes want the processors, the threads of NumPy's BLAS spin: an SVD of 200 columns
+# then takes a second. To be set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import argonne
 import pytest
 
