@@ -42,16 +42,18 @@ def draw(runs: list[dict[str, Any]], axis: str, path: Path) -> None:
     from matplotlib.figure import Figure
 
     label, title = LABELS[axis]
-    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     colors = iter(OTHERS)
     for name, points in sorted(curves_of(runs, axis).items()):
+        if name == ALONE and axis != "evaluations":
+            continue  # Looking up takes no time, and would only stretch the picture.
         style = STYLES.get(name) or {"color": next(colors), "marker": "s"}
         axes.loglog(*zip(*sorted(points), strict=True), label=name, markersize=4, **style)
     axes.set(xlabel=label, ylabel="seconds for a fit", title=title)
     axes.grid(which="major", color="0.9")
-    axes.legend(frameon=False, fontsize="small")
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     # Without the version of matplotlib, the file changes only when the picture does.
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
