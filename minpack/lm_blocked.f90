@@ -10,26 +10,12 @@ use callbacks, only: residual_callback, triangle_callback
 use fdjac2, only: fdjac2_
 use lm_fit, only: lm_state, lm_start, finished, want_residual, want_jacobian
 use lm_iteration, only: lm_advance
-use qr_blocked, only: blocked_damped_work, blocked_tall_end, blocked_tall_rows, &
-                      blocked_tall_start, blocked_tall_work, blocked_triangle_work
+use qr_blocked, only: blocked_spare, blocked_tall_end, blocked_tall_rows, blocked_tall_start
 implicit none (type, external)
 private
-public :: lmder_blocked, lmdif_blocked, blocked_spare
+public :: lmder_blocked, lmdif_blocked
 
 contains
-
-pure function blocked_spare(n) bind(c, name="blocked_spare")
-!! The number of elements of `spare` for `lmder_blocked` and `lmdif_blocked`.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of variables
-
-    ! Result
-    integer(wide_ip) :: blocked_spare
-
-    blocked_spare = max(blocked_tall_work(n), blocked_triangle_work(n), blocked_damped_work(n))
-end function blocked_spare
 
 subroutine lmder_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, diag, mode, factor, &
                          info, r, ldr, ipvt, qtf, wa, ftrial, spare) bind(c, name="lmder_blocked")
@@ -81,7 +67,7 @@ subroutine lmder_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, diag
         !! shape (3*n); work
     real(dp), intent(inout) :: ftrial(m)
         !! shape (m); work
-    real(dp), intent(inout) :: spare(*)
+    real(dp), intent(inout) :: spare(blocked_spare(n))
         !! shape (blocked_spare(n)); work
 
     ! Locals
@@ -168,7 +154,7 @@ subroutine lmdif_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsf
         !! shape (3*n); work
     real(dp), intent(inout) :: ftrial(m)
         !! shape (m); work
-    real(dp), intent(inout) :: spare(*)
+    real(dp), intent(inout) :: spare(blocked_spare(n))
         !! shape (blocked_spare(n)); work
 
     ! Locals
@@ -221,8 +207,8 @@ pure subroutine reduce(isa, m, n, fjac, fvec, r, ldr, qtf, spare)
         !! shape (ldr, n + 1); the triangle
     real(dp), intent(inout) :: qtf(n)
         !! shape (n); the first n components of Q'*fvec
-    real(dp), intent(inout) :: spare(*)
-        !! shape (blocked_tall_work(n)); work
+    real(dp), intent(inout) :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); work
 
     call blocked_tall_start(n, r, ldr, spare)
     call blocked_tall_rows(isa, m, n, fjac, 1_wide_ip, int(m, wide_ip), fvec, r, ldr, spare)

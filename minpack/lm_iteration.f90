@@ -23,7 +23,7 @@ use extrema, only: larger, smaller
 use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
 use lm_model, only: reflect_residual, scaled_gradient_norm, predict_reduction
 use lmpar, only: find_parameter
-use qr_blocked, only: blocked_norm, blocked_triangle
+use qr_blocked, only: blocked_norm, blocked_spare, blocked_triangle
 use qrfac, only: qrfac_
 implicit none (type, external)
 private
@@ -76,8 +76,8 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         !! shape (n); free between requests
     real(dp), intent(inout) :: ftrial(m)
         !! shape (m); the residuals at x + p as an answer; otherwise free
-    real(dp), intent(inout), optional :: spare(*)
-        !! shape (lm_spare(n)); work, to be given with `isa`
+    real(dp), intent(inout), optional :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); work, to be given with `isa`
 
     ! Locals
     logical :: accepted
@@ -202,8 +202,8 @@ pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, 
         !! shape (n); the norms of the Jacobian's columns
     real(dp), intent(inout) :: work(n)
         !! shape (n); work
-    real(dp), intent(inout) :: spare(*)
-        !! shape (blocked_triangle_work(n)); work
+    real(dp), intent(inout) :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); work
 
     ! Locals
     integer(ip), parameter :: pivoting = 1
@@ -270,8 +270,8 @@ pure subroutine digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, acnor
     if (state%mode /= 2) diag = larger(diag, acnorm)
 end subroutine digest_factors
 
-pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, isa, &
-                        spare)
+pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
+                        isa, spare)
 !! Find the step within the bound and ask for the residuals at its end.
 
     ! Inputs
@@ -305,8 +305,8 @@ pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial,
         !! shape (n); work
     real(dp), intent(inout) :: ftrial(n)
         !! shape (n); work: the room for the residuals is free until they come
-    real(dp), intent(inout), optional :: spare(*)
-        !! shape (lm_spare(n)); work, to be given with `isa`
+    real(dp), intent(inout), optional :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); work, to be given with `isa`
 
     call find_parameter(n, fjac, ldfjac, ipvt, diag, qtf, state%delta, state%par, step, trial, &
                         work, ftrial, isa, spare)

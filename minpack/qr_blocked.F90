@@ -28,7 +28,7 @@ public :: blocked_variants
 public :: blocked_tall_start, blocked_tall_rows, blocked_tall_pack, blocked_tall_fold, &
           blocked_tall_end, blocked_tall_block, blocked_tall_blocks, blocked_norm
 public :: blocked_triangle, blocked_damped
-public :: blocked_tall_work, blocked_triangle_work, blocked_damped_work
+public :: blocked_spare, blocked_tall_work, blocked_triangle_work, blocked_damped_work
 
 integer(ip), parameter :: baseline = 0
     !! what every processor of the architecture has
@@ -308,6 +308,19 @@ pure function blocked_damped_work(n) bind(c, name="blocked_damped_work")
 
     blocked_damped_work = damped_work(n)
 end function blocked_damped_work
+
+pure function blocked_spare(n) bind(c, name="blocked_spare")
+!! The number of elements that all of these routines need to work, one after the other.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: blocked_spare
+
+    blocked_spare = max(tall_work(n), triangle_work(n), damped_work(n))
+end function blocked_spare
 
 pure subroutine blocked_damped(isa, n, r, ldr, ipvt, diag, qtb, x, sdiag, work) &
     bind(c, name="blocked_damped")

@@ -358,38 +358,37 @@ problem_residual_fcn(const int *m, const int *n, const double *x, double *fvec,
 }
 
 /* Dfun's Jacobian at x as an array of doubles. A new reference, or NULL with
- * an exception. */
+ * an exception. *result becomes a new reference to what Dfun returned, or
+ * NULL: when that goes it may do anything to the array, so it must stay until
+ * the array has been read. */
 static PyArrayObject *
-evaluate_jacobian(Problem *problem, const double *x)
+evaluate_jacobian(Problem *problem, const double *x, PyObject **result)
 {
-    PyObject *result;
-    PyArrayObject *array;
-
     problem->njev++;
-    result = call_user(problem, problem->dfun, x);
-    if (result == NULL) {
+    *result = call_user(problem, problem->dfun, x);
+    if (*result == NULL) {
         return NULL;
     }
-    array = convert_jacobian(result, problem->dfun, problem->m, problem->n,
-                             problem->col_deriv);
-    /* Whoever could change the array goes before it is read. */
-    Py_DECREF(result);
-    return array;
+    return convert_jacobian(*result, problem->dfun, problem->m, problem->n,
+                            problem->col_deriv);
 }
 
 /* The Jacobian at x to fjac: 0, or -1 with an exception. */
 static int
 answer_jacobian(Problem *problem, const double *x, double *fjac)
 {
-    PyArrayObject *array = evaluate_jacobian(problem, x);
+    PyObject *result = NULL;
+    PyArrayObject *array = evaluate_jacobian(problem, x, &result);
     Matrix matrix;
 
     if (array == NULL) {
+        Py_XDECREF(result);
         return -1;
     }
     matrix = convert_matrix_of(array, problem->col_deriv);
     convert_copy_rows(&matrix, 0, problem->m, problem->n, fjac);
     Py_DECREF(array);
+    Py_DECREF(result);
     problem->fresh_jacobian = 1;
     leave_gil_to_factor(problem);
     return 0;
@@ -402,15 +401,18 @@ static int
 answer_triangle(Problem *problem, const double *x, const double *fvec,
                 double *r, int ldr)
 {
-    PyArrayObject *array = evaluate_jacobian(problem, x);
+    PyObject *result = NULL;
+    PyArrayObject *array = evaluate_jacobian(problem, x, &result);
     int status;
 
     if (array == NULL) {
+        Py_XDECREF(result);
         return -1;
     }
     status = triangle_of(array, problem->col_deriv, problem->blocks,
                          problem->m, problem->n, fvec, r, ldr);
     Py_DECREF(array);
+    Py_DECREF(result);
     if (status == 0) {
         problem->has_triangle = 1;
         problem->fresh_jacobian = 1;

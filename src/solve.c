@@ -1,5 +1,6 @@
 #include "solve.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "convert.h"
@@ -23,6 +24,9 @@ solve_clear(Solve *solve)
 static int
 takes_blocks(const Solve *solve, int m, int n)
 {
+    if (n > INT_MAX - 15) { /* too many for the leading dimension */
+        return 0;
+    }
     if (solve->qr != QR_AUTO) {
         return solve->qr == QR_BLOCKED;
     }

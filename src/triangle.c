@@ -84,13 +84,17 @@ static int
 still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, int m,
          int n)
 {
-    Matrix now = convert_matrix_of(array, col_deriv);
-    int last = PyArray_NDIM(array) - 1;
+    int ndim = PyArray_NDIM(array);
+    Matrix now;
 
-    return PyArray_TYPE(array) == NPY_DOUBLE && (last == 0 || last == 1) &&
-           PyArray_DIM(array, 0) == (col_deriv && last > 0 ? n : m) &&
-           PyArray_SIZE(array) == (npy_intp)m * n &&
-           now.first == matrix->first && now.down == matrix->down &&
+    /* First the shape: without dimensions there are no strides. */
+    if ((ndim != 1 && ndim != 2) || PyArray_SIZE(array) != (npy_intp)m * n ||
+        PyArray_DIM(array, 0) != (col_deriv && ndim == 2 ? n : m) ||
+        PyArray_TYPE(array) != NPY_DOUBLE || !PyArray_ISBEHAVED_RO(array)) {
+        return 0;
+    }
+    now = convert_matrix_of(array, col_deriv);
+    return now.first == matrix->first && now.down == matrix->down &&
            now.right == matrix->right;
 }
 

@@ -80,7 +80,6 @@ def test_a_jacobian_that_changes_while_it_is_read() -> None:
     check_endings(*(name for name in MEDDLING if name != NUMBER))
 
 
-@pytest.mark.xfail(reason="still_is() asks for strides of an array that has none", strict=True)
 def test_a_jacobian_that_becomes_a_number_while_it_is_read() -> None:
     check_endings(NUMBER)
 
@@ -112,9 +111,6 @@ def change_when_it_goes(qr: str) -> None:
             np.testing.assert_allclose(x, np.ones(4), rtol=1e-9)
 
 
-@pytest.mark.xfail(
-    reason="Dfun's result is let go of between the check of its shape and its reading", strict=True
-)
 @pytest.mark.parametrize("qr", ["minpack", "blocked"])
 def test_a_jacobian_that_changes_when_dfuns_result_goes(qr: str) -> None:
     run_alone(change_when_it_goes, qr, PYTHONWARNINGS="ignore::RuntimeWarning")
