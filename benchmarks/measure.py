@@ -26,7 +26,7 @@ from .contestants import Answer, Contestant, Run, contestants
 from .problems import Problem, table
 
 # Seconds of repeats for a problem, and the least and the most repeats.
-EFFORT = {"quick": (0.0, 1, 1), "usual": (2.0, 3, 300), "full": (12.0, 7, 1000)}
+EFFORT = {"quick": (0.0, 1, 1), "usual": (1.0, 3, 300), "full": (12.0, 7, 1000)}
 # A repeat takes at least this long, so that the clock's own time does not matter.
 SHORTEST = 1e-3
 IMPORTS = ["numpy", "pyminpack", "scipy.optimize", "lmfit", "odrpack"]

@@ -6,7 +6,8 @@ readonly last_test=build/last-test
 
 # What reaches most of the shim in a minute or two; and, valgrind being slow, what it is most about.
 readonly quick_for_sanitize="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
-    tests/test_allocation_failure.py tests/test_survivors_shim.py"
+    tests/test_allocation_failure.py tests/test_survivors_shim.py tests/test_blocked_contract.py
+    tests/test_blocked_threads.py"
 readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contract_exceptions.py
     tests/test_contract_jacobian.py tests/test_contract_not_finite.py"
 # What runs every line.
@@ -67,8 +68,10 @@ not_about_memory() {
     for name in benchmarks build clients demo fences leaks memory_state mutation readme wheel; do
         echo "--ignore=tests/test_$name.py"
     done
-    # Limits the address space, of which a checker takes terabytes.
-    echo --deselect=tests/test_hostile_sizes.py::test_what_cannot_fit_is_refused_before_it_is_allocated
+    # These limit the address space, of which a checker takes terabytes.
+    for name in hostile_sizes blocked_contract; do
+        echo "--deselect=tests/test_$name.py::test_what_cannot_fit_is_refused_before_it_is_allocated"
+    done
 }
 
 # finish STATUS: 1 is pytest's report of failures; beyond it the process may have died without one.
