@@ -50,11 +50,15 @@ def meddle(*names: str) -> None:
     for name in names:
         scenario = meddling(name)
         with switching(1e-6):
-            for _ in range(6):
+            # The change need not come in time, but it does in one of so many fits.
+            for _ in range(300):
                 try:
-                    print(name, scenario.once()[1], sep=": ")
+                    ending = str(scenario.once()[1])
                 except (TypeError, ValueError) as error:
-                    print(name, error, sep=": ")
+                    ending = str(error)
+                print(name, ending, sep=": ")
+                if ending == CHANGED:
+                    break
         # What comes next is as ever.
         x, ier = leastsq(lambda x: matrix @ x - target, np.zeros(50), Dfun=lambda x: matrix)
         assert ier in FOUND
@@ -70,9 +74,8 @@ LEGAL = re.compile(
 def check_endings(*names: str) -> None:
     lines = run_alone(meddle, *names, PYTHONWARNINGS="ignore::RuntimeWarning").splitlines()
     endings = [line.split(": ", 1) for line in lines]
-    assert [name for name, _ in endings] == [name for name in names for _ in range(6)]
+    assert {name for name, _ in endings} == set(names)
     assert [pair for pair in endings if not LEGAL.fullmatch(pair[1])] == []
-    # The change need not come in time, but it does in one of so many fits.
     assert any(ending == CHANGED for _, ending in endings)
 
 
