@@ -328,3 +328,13 @@ def too_large() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 def test_what_cannot_fit_is_refused_before_it_is_allocated() -> None:
     run_alone(too_large)
+
+
+def test_a_jacobian_that_runs_backwards_in_memory() -> None:
+    a = np.random.default_rng(5).normal(size=(40, 3))
+    backwards = a[::-1, ::-1].copy()[::-1, ::-1]
+    assert max(backwards.strides) < 0
+    one, two = (
+        blocked(lambda x: a @ x - 1.0, np.ones(3), Dfun=lambda x, j=j: j) for j in (a, backwards)
+    )
+    assert_same_bits(one, two)
