@@ -5,17 +5,17 @@ module qr_blocked
 !! instruction set in their last digits, and on nothing else but the arguments.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
 use qr_damped, only: damped_work, solve_damped
+use qr_norms, only: norm
+use qr_pack, only: block_rows
 use qr_pivoted, only: triangle_work, factor_triangle
-use qr_kernels, only: norm
-use qr_tall, only: block_rows, tall_work, tall_blocks, start_tall, reduce_tall, pack_tall, &
-                   fold_tall, end_tall
+use qr_tall, only: tall_work, tall_blocks, start_tall, reduce_tall, pack_tall, fold_tall, end_tall
 #ifdef HAVE_X86_VARIANTS
 use qr_damped_avx2, only: solve_damped_avx2 => solve_damped
 use qr_damped_avx512, only: solve_damped_avx512 => solve_damped
+use qr_norms_avx2, only: norm_avx2 => norm
+use qr_norms_avx512, only: norm_avx512 => norm
 use qr_pivoted_avx2, only: factor_triangle_avx2 => factor_triangle
 use qr_pivoted_avx512, only: factor_triangle_avx512 => factor_triangle
-use qr_kernels_avx2, only: norm_avx2 => norm
-use qr_kernels_avx512, only: norm_avx512 => norm
 use qr_tall_avx2, only: reduce_tall_avx2 => reduce_tall, pack_tall_avx2 => pack_tall, &
                         fold_tall_avx2 => fold_tall
 use qr_tall_avx512, only: reduce_tall_avx512 => reduce_tall, pack_tall_avx512 => pack_tall, &

@@ -6,7 +6,8 @@ module qr_pivoted
 !! partly reduced one (Quintana-Orti, Sun and Bischof 1998). A column is brought up to date when it
 !! becomes the pivot, all others at the end of the panel.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
-use qr_kernels, only: strip, dots_4x1, update_4x3, update_4x1, norm
+use qr_kernels, only: strip, dots_4x1, update_4x3, update_4x1
+use qr_norms, only: norm
 implicit none (type, external)
 private
 public :: factor_triangle, triangle_work

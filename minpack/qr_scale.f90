@@ -1,0 +1,126 @@
+module qr_scale
+!! Scaling of the columns of a block and of the triangle by powers of two, which changes no digit.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use qr_kernels, only: strip
+use qr_norms, only: sums_of_squares
+use qr_pack, only: padded
+implicit none (type, external)
+private
+public :: scale_columns, scale_by_squares
+
+real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
+    !! between these lie the largest elements of the columns as they are worked on
+
+contains
+
+pure subroutine scale_columns(n, strips, b, ldb, factor, largest, r, ldr)
+!! Bring the columns of a block to the scale of R's, or both to another.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns of A
+    integer(ip), intent(in) :: strips
+        !! rows of the block, in strips
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(ldb, padded(n + 1))
+        !! shape (ldb, n + 1 rounded up to a multiple of 4); the block
+    real(dp), intent(inout) :: factor(n + 1)
+        !! shape (n + 1); the scales, powers of two
+    real(dp), intent(inout) :: largest(n + 1)
+        !! shape (n + 1); bounds on the elements so far, unscaled
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle
+
+    ! Locals
+    real(dp) :: squares(4)
+    integer(ip) :: k
+
+    do k = 1, n + 1, 4
+        call sums_of_squares(strips, b(1, k), ldb, squares)
+        call scale_by_squares(n, min(4, n + 2 - k), squares, strips, b(1, k), ldb, factor(k), &
+                              largest(k), r(1, k), ldr)
+    end do
+end subroutine scale_columns
+
+pure subroutine scale_by_squares(n, cols, squares, strips, b, ldb, factor, largest, r, ldr)
+!! As `scale_columns`, for some of them whose sums of squares are known.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+    integer(ip), intent(in) :: cols
+        !! number of columns
+    real(dp), intent(in) :: squares(cols)
+        !! shape (cols); their sums of squares
+    integer(ip), intent(in) :: strips
+        !! rows of the block, in strips
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(ldb, cols)
+        !! shape (ldb, cols); the columns of the block
+    real(dp), intent(inout) :: factor(cols)
+        !! shape (cols); the scales
+    real(dp), intent(inout) :: largest(cols)
+        !! shape (cols); bounds on the elements so far, unscaled
+    real(dp), intent(inout) :: r(ldr, cols)
+        !! shape (ldr, cols); the columns of R
+
+    ! Locals
+    integer(ip) :: k
+
+    do k = 1, cols
+        if (squares(k) >= small**2 .and. squares(k) <= large**2 .and. factor(k) == 1) then
+            largest(k) = max(largest(k), sqrt(squares(k)))
+        else
+            call rescale(strip * strips, b(1, k), factor(k), largest(k), n, r(1, k))
+        end if
+    end do
+end subroutine scale_by_squares
+
+pure subroutine rescale(rows, b, factor, largest, n, r)
+!! Scale a column whose sum of squares says nothing.
+
+    ! Inputs
+    integer(ip), intent(in) :: rows
+        !! rows of the block
+    integer(ip), intent(in) :: n
+        !! order of R
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(rows)
+        !! shape (rows); the column of the block
+    real(dp), intent(inout) :: factor
+        !! its scale
+    real(dp), intent(inout) :: largest
+        !! a bound on its elements so far
+    real(dp), intent(inout) :: r(n)
+        !! shape (n); the column of R
+
+    ! Locals
+    real(dp) :: other
+    integer(ip) :: i
+
+    do i = 1, rows
+        if (abs(b(i)) > largest) largest = abs(b(i))
+    end do
+    ! What is infinite has no scale.
+    if (largest > 0 .and. largest <= huge(largest)) then
+        if (.not. (factor * largest >= small .and. factor * largest <= large)) then
+            other = scale(1.0_dp, -max(exponent(largest), -1000))
+            r = r * (other / factor)
+            factor = other
+        end if
+    end if
+    if (factor /= 1) b = factor * b
+end subroutine rescale
+
+end module qr_scale
