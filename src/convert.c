@@ -2,6 +2,7 @@
 #include "snapshot.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Items of inner sequences that are looked into where none is legal, to name
@@ -191,20 +192,48 @@ check_vector(PyArrayObject *array, const char *name)
     return -1;
 }
 
-void
+int
+convert_all_finite(const double *values, npy_intp size)
+{
+    /* With all its bits set, as NaN and infinity have it, the exponent carries
+     * into the sign. Without a branch many are looked at side by side. */
+    const uint64_t exponent = UINT64_C(0x7ff) << 52;
+    uint64_t carries = 0;
+
+    for (npy_intp i = 0; i < size; i++) {
+        uint64_t bits;
+
+        memcpy(&bits, values + i, sizeof(bits));
+        carries |= (bits & exponent) + (UINT64_C(1) << 52);
+    }
+    return carries >> 63 == 0;
+}
+
+int
 convert_copy_vector(PyArrayObject *array, double *out)
 {
+    /* What was just copied is still in the cache when it is looked at. */
+    const npy_intp block = 1024;
     npy_intp size = PyArray_SIZE(array);
     const char *in = PyArray_BYTES(array);
     npy_intp stride = PyArray_NDIM(array) == 0 ? 0 : PyArray_STRIDE(array, 0);
+    int finite = 1;
 
-    if (stride == (npy_intp)sizeof(double)) {
-        memcpy(out, in, (size_t)size * sizeof(double));
-        return;
+    for (npy_intp first = 0; first < size; first += block) {
+        npy_intp end = Py_MIN(size, first + block);
+
+        if (stride == (npy_intp)sizeof(double)) {
+            memcpy(out + first, in + first * stride,
+                   (size_t)(end - first) * sizeof(double));
+        }
+        else {
+            for (npy_intp i = first; i < end; i++) {
+                out[i] = *(const double *)(in + i * stride);
+            }
+        }
+        finite &= convert_all_finite(out + first, end - first);
     }
-    for (npy_intp i = 0; i < size; i++) {
-        out[i] = *(const double *)(in + i * stride);
-    }
+    return finite;
 }
 
 static int
@@ -313,9 +342,10 @@ convert_residuals(PyObject *value, npy_intp size, double *out)
 {
     PyArrayObject *array;
     int done = copy_plain_sequence(value, size, out);
+    int finite;
 
     if (done != 0) {
-        return done < 0 ? -1 : 0;
+        return done < 0 ? -1 : convert_all_finite(out, size);
     }
     array = as_real_array(value, "func", INNER_ITEMS);
     if (array == NULL) {
@@ -330,9 +360,9 @@ convert_residuals(PyObject *value, npy_intp size, double *out)
     if (array == NULL) {
         return -1;
     }
-    convert_copy_vector(array, out);
+    finite = convert_copy_vector(array, out);
     Py_DECREF(array);
-    return 0;
+    return finite;
 }
 
 /* The error of a Jacobian of the wrong shape. */

@@ -11,11 +11,16 @@
 PyArrayObject *convert_first_residuals(PyObject *value, npy_intp least,
                                        int *type_num);
 
-/* Copy a vector of float64 of any stride. `out` has room for all of it. */
-void convert_copy_vector(PyArrayObject *array, double *out);
+/* Whether there is no NaN and no infinity among the values. */
+int convert_all_finite(const double *values, npy_intp size);
 
-/* Convert and copy func's result, which must have `size` elements.
- * 0, or -1 with an exception set; then `out` may be partly written. */
+/* Copy a vector of float64 of any stride. `out` has room for all of it.
+ * Returns whether all of it is finite. */
+int convert_copy_vector(PyArrayObject *array, double *out);
+
+/* Convert and copy func's result, which must have `size` elements. Returns
+ * whether all of them are finite, or -1 with an exception set; then `out` may
+ * be partly written. */
 int convert_residuals(PyObject *value, npy_intp size, double *out);
 
 /* Convert Dfun's result: a new reference to an array of native float64 of any

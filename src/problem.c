@@ -1,6 +1,5 @@
 #include "problem.h"
 
-#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -140,30 +139,10 @@ problem_first_residuals(Problem *problem, const double *x)
 }
 
 int
-problem_not_finite(const double *values, Py_ssize_t size)
-{
-    /* Many at a time, side by side. */
-    const Py_ssize_t block = 256;
-
-    for (Py_ssize_t start = 0; start < size; start += block) {
-        Py_ssize_t end = Py_MIN(size, start + block);
-        int found = 0;
-
-        for (Py_ssize_t i = start; i < end; i++) {
-            found |= !(fabs(values[i]) <= DBL_MAX);
-        }
-        if (found) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int
 problem_triangle_not_finite(const Problem *problem)
 {
     for (Py_ssize_t j = 0; j < problem->n; j++) {
-        if (problem_not_finite(problem->r + j * problem->ldr, j + 1)) {
+        if (!convert_all_finite(problem->r + j * problem->ldr, j + 1)) {
             return 1;
         }
     }
@@ -213,7 +192,8 @@ leave_gil_to_retry(Problem *problem)
     leave_gil(problem, (double)problem->n * problem->n * problem->n);
 }
 
-/* Residuals at x to fvec: 0, or -1 as the callbacks report it. */
+/* Residuals at x to fvec. Returns whether they are finite, or -1 with an
+ * exception. */
 static int
 evaluate_residuals(Problem *problem, const double *x, double *fvec)
 {
@@ -244,16 +224,17 @@ any_nan(const double *values, Py_ssize_t size)
 /* Save x and fvec where the trial point, or a residual there, is not finite.
  * 0, or -1 with an exception. */
 static int
-save_before_leap(Problem *problem, const double *trial,
-                 const double *residuals)
+save_before_leap(Problem *problem, const double *trial, int residuals_finite)
 {
     size_t n = (size_t)problem->n;
     size_t m = (size_t)problem->m;
 
-    if ((!problem_not_finite(trial, problem->n) &&
-         !problem_not_finite(residuals, problem->m)) ||
-        problem_not_finite(problem->x, problem->n) ||
-        problem_not_finite(problem->fvec, problem->m)) {
+    if (residuals_finite && convert_all_finite(trial, problem->n)) {
+        return 0;
+    }
+    problem->strayed = 1;
+    if (!convert_all_finite(problem->x, problem->n) ||
+        !convert_all_finite(problem->fvec, problem->m)) {
         return 0;
     }
     if (problem->last_finite == NULL) {
@@ -274,8 +255,8 @@ problem_leapt(Problem *problem)
     size_t n = (size_t)problem->n;
     size_t m = (size_t)problem->m;
 
-    if (!problem_not_finite(problem->x, problem->n) &&
-        !problem_not_finite(problem->fvec, problem->m)) {
+    if (convert_all_finite(problem->x, problem->n) &&
+        (!problem->strayed || convert_all_finite(problem->fvec, problem->m))) {
         return 0;
     }
     /* There is none when x0 or the residuals there were not finite. */
@@ -296,12 +277,14 @@ problem_leapt(Problem *problem)
 static int
 answer_residuals(Problem *problem, const double *x, double *fvec)
 {
+    int finite;
+
     if (problem->first != NULL) {
         if (fvec != problem->first) {
             memcpy(fvec, problem->first, (size_t)problem->m * sizeof(double));
         }
         problem->first = NULL;
-        problem->not_finite = problem_not_finite(fvec, problem->m);
+        problem->not_finite = !problem->first_finite;
         return problem->not_finite ? -1 : 0;
     }
     if (problem->fresh_jacobian) {
@@ -312,8 +295,8 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
         problem->not_finite = 1;
         return -1;
     }
-    if (evaluate_residuals(problem, x, fvec) < 0 ||
-        save_before_leap(problem, x, fvec) < 0) {
+    finite = evaluate_residuals(problem, x, fvec);
+    if (finite < 0 || save_before_leap(problem, x, finite) < 0) {
         return -1;
     }
     leave_gil_to_retry(problem);

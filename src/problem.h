@@ -20,6 +20,7 @@ typedef struct {
     int njev;           /* calls of Dfun */
     int fresh_jacobian; /* fjac has not been looked at since it was filled */
     int not_finite;     /* a NaN or infinity stopped the solve */
+    int strayed;        /* a trial point or its residuals were not finite */
     int has_triangle;   /* R of a Jacobian is there */
     int columns;        /* differences of the current Jacobian so far */
 
@@ -35,7 +36,8 @@ typedef struct {
     PyObject *result;        /* strong; NULL, or what func returned first */
     PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
 
-    double *first;       /* func's first result until MINPACK asks for it */
+    double *first;       /* func's first result until MINPACK asks for it, */
+    int first_finite;    /* and whether all of it is finite */
     const double *r;     /* borrowed: where the solver has R, */
     int ldr;             /* and its leading dimension */
     double *x;           /* borrowed: MINPACK's best point, */
@@ -56,9 +58,6 @@ void problem_clear(Problem *problem);
  * problem->result, which keeps whoever could change it alive until the values
  * are copied. NULL with an exception. */
 PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
-
-/* Whether there is a NaN or infinity among the values. */
-int problem_not_finite(const double *values, Py_ssize_t size);
 
 /* Whether R has a NaN or infinity. Its columns
  * have the norms of the Jacobian's, so that it has one whenever that had. */

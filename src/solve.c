@@ -160,7 +160,7 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
     }
     /* MINPACK leaves both alone until it has asked for the first residuals. */
     problem->first = solve->full ? solve->ftrial : solve->fvec_at;
-    convert_copy_vector(first, problem->first);
+    problem->first_finite = convert_copy_vector(first, problem->first);
     return solve->full ? allocate_results(solve, problem->m, problem->n) : 0;
 }
 
