@@ -6,7 +6,7 @@ use dpmpar, only: epsmch
 use extrema, only: larger
 implicit none (type, external)
 private
-public :: fdjac2_
+public :: fdjac2_, difference_step
 
 contains
 
@@ -44,16 +44,13 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
         !! shape (m); work: the residuals at the displaced point
 
     ! Locals
-    real(dp) :: eps
     real(dp) :: h
     real(dp) :: xj
     integer(ip) :: j
 
-    eps = sqrt(larger(epsfcn, epsmch))
     do j = 1, n
         xj = x(j)
-        h = eps * abs(xj)
-        if (h == 0) h = eps
+        h = difference_step(xj, epsfcn)
         x(j) = xj + h
         call fcn(m, n, x, wa, iflag)
         if (iflag < 0) return
@@ -61,5 +58,25 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
         fjac(1:m, j) = (wa - fvec) / h
     end do
 end subroutine fdjac2_
+
+pure function difference_step(xj, epsfcn)
+!! How far a variable is displaced.
+
+    ! Inputs
+    real(dp), intent(in) :: xj
+        !! the variable
+    real(dp), intent(in) :: epsfcn
+        !! relative error of the residuals; below the machine precision it counts as that
+
+    ! Result
+    real(dp) :: difference_step
+
+    ! Locals
+    real(dp) :: eps
+
+    eps = sqrt(larger(epsfcn, epsmch))
+    difference_step = eps * abs(xj)
+    if (difference_step == 0) difference_step = eps
+end function difference_step
 
 end module fdjac2

@@ -5,12 +5,12 @@ module lm_blocked
 !! A triangle R with Q'*f stands for the Jacobian wherever MINPACK takes the Jacobian itself: it has
 !! the same norms and products of columns, so that pivots, scaling and steps are the same but for
 !! rounding.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use callbacks, only: residual_callback, triangle_callback
-use fdjac2, only: fdjac2_
+use fdjac2, only: difference_step
 use lm_fit, only: lm_state, lm_start, finished, want_residual, want_jacobian
 use lm_iteration, only: lm_advance
-use qr_blocked, only: blocked_spare, blocked_tall_end, blocked_tall_rows, blocked_tall_start
+use qr_blocked, only: blocked_spare, blocked_tall_differences, blocked_tall_end, blocked_tall_start
 implicit none (type, external)
 private
 public :: lmder_blocked, lmdif_blocked
@@ -122,7 +122,7 @@ subroutine lmdif_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsf
     integer(ip), intent(in) :: maxfev
         !! limit of the evaluations of the residuals, positive; tested after each trial point
     real(dp), intent(in) :: epsfcn
-        !! relative error of the residuals, from which `fdjac2_` takes its steps
+        !! relative error of the residuals, from which the steps follow as those of `fdjac2_` do
     integer(ip), intent(in) :: mode
         !! 1: scale the variables by the Jacobian's column norms; 2: by `diag`
     real(dp), intent(in) :: factor
@@ -142,7 +142,7 @@ subroutine lmdif_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsf
     integer(ip), intent(out) :: info
         !! as for `lmder_`
     real(dp), intent(inout) :: fjac(m, n)
-        !! shape (m, n); the last Jacobian
+        !! shape (m, n); work: the residuals at the displaced points
     real(dp), intent(inout) :: r(ldr, n + 1)
         !! shape (ldr, n + 1); the upper triangle of the first n rows is R of the last Jacobian,
         !! J*P = Q*R
@@ -170,8 +170,8 @@ subroutine lmdif_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsf
             call fcn(m, n, x, fvec, iflag)
         case (want_jacobian)
             iflag = 2
-            call fdjac2_(fcn, m, n, x, fvec, fjac, m, iflag, epsfcn, ftrial)
-            if (iflag >= 0) call reduce(isa, m, n, fjac, fvec, r, ldr, qtf, spare)
+            call displace(fcn, m, n, x, epsfcn, fjac, wa, iflag)
+            if (iflag >= 0) call reduce(isa, m, n, fjac, fvec, wa, r, ldr, qtf, spare)
         case default
             iflag = 1
             call fcn(m, n, wa(n + 1), ftrial, iflag)
@@ -185,8 +185,48 @@ subroutine lmdif_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsf
     if (iflag < 0) info = iflag
 end subroutine lmdif_blocked
 
-pure subroutine reduce(isa, m, n, fjac, fvec, r, ldr, qtf, spare)
-!! The triangle of a Jacobian that lies column by column.
+subroutine displace(fcn, m, n, x, epsfcn, points, steps, iflag)
+!! The residuals where one variable after the other is displaced: `fdjac2_` without the quotients.
+
+    ! Inputs
+    procedure(residual_callback) :: fcn
+        !! the residuals; called with the `iflag` given here
+    integer(ip), intent(in) :: m
+        !! number of residuals
+    integer(ip), intent(in) :: n
+        !! number of variables
+    real(dp), intent(in) :: epsfcn
+        !! relative error of the residuals; below the machine precision it counts as that
+
+    ! In-outputs
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the point; on exit the same, but if fcn stopped the solver, where it did
+    integer(ip), intent(inout) :: iflag
+        !! on exit negative if fcn made it so
+
+    ! Outputs
+    real(dp), intent(inout) :: points(m, n)
+        !! shape (m, n); the residuals, a column for each variable
+    real(dp), intent(inout) :: steps(n)
+        !! shape (n); how far each was displaced
+
+    ! Locals
+    real(dp) :: xj
+    integer(ip) :: j
+
+    do j = 1, n
+        xj = x(j)
+        steps(j) = difference_step(xj, epsfcn)
+        x(j) = xj + steps(j)
+        call fcn(m, n, x, points(1, j), iflag)
+        if (iflag < 0) return
+        x(j) = xj
+    end do
+end subroutine displace
+
+pure subroutine reduce(isa, m, n, points, fvec, steps, r, ldr, qtf, spare)
+!! The triangle of the Jacobian. A column of R has its factor, so that the differences themselves
+!! can be factored, and only R is divided by the steps.
 
     ! Inputs
     integer(ip), intent(in) :: isa
@@ -197,10 +237,12 @@ pure subroutine reduce(isa, m, n, fjac, fvec, r, ldr, qtf, spare)
         !! number of variables
     integer(ip), intent(in) :: ldr
         !! leading dimension of `r`
-    real(dp), intent(in) :: fjac(m, n)
-        !! shape (m, n); the Jacobian
+    real(dp), intent(in) :: points(m, n)
+        !! shape (m, n); the residuals at the displaced points
     real(dp), intent(in) :: fvec(m)
         !! shape (m); the residuals
+    real(dp), intent(in) :: steps(n)
+        !! shape (n); how far each variable was displaced
 
     ! Outputs
     real(dp), intent(inout) :: r(ldr, n + 1)
@@ -210,9 +252,15 @@ pure subroutine reduce(isa, m, n, fjac, fvec, r, ldr, qtf, spare)
     real(dp), intent(inout) :: spare(blocked_spare(n))
         !! shape (blocked_spare(n)); work
 
+    ! Locals
+    integer(ip) :: j
+
     call blocked_tall_start(n, r, ldr, spare)
-    call blocked_tall_rows(isa, m, n, fjac, 1_wide_ip, int(m, wide_ip), fvec, r, ldr, spare)
+    call blocked_tall_differences(isa, m, n, points, fvec, r, ldr, spare)
     call blocked_tall_end(n, r, ldr, spare)
+    do j = 1, n
+        r(1:j, j) = r(1:j, j) / steps(j)
+    end do
     qtf = r(1:n, n + 1)
 end subroutine reduce
 

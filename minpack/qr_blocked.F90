@@ -8,7 +8,8 @@ use qr_damped, only: damped_work, solve_damped
 use qr_norms, only: norm
 use qr_pack, only: block_rows
 use qr_pivoted, only: triangle_work, factor_triangle
-use qr_tall, only: tall_work, tall_blocks, start_tall, reduce_tall, pack_tall, fold_tall, end_tall
+use qr_tall, only: tall_work, tall_blocks, start_tall, reduce_tall, reduce_differences, pack_tall, &
+                   fold_tall, end_tall
 #ifdef HAVE_X86_VARIANTS
 use qr_damped_avx2, only: solve_damped_avx2 => solve_damped
 use qr_damped_avx512, only: solve_damped_avx512 => solve_damped
@@ -17,15 +18,18 @@ use qr_norms_avx512, only: norm_avx512 => norm
 use qr_pivoted_avx2, only: factor_triangle_avx2 => factor_triangle
 use qr_pivoted_avx512, only: factor_triangle_avx512 => factor_triangle
 use qr_tall_avx2, only: reduce_tall_avx2 => reduce_tall, pack_tall_avx2 => pack_tall, &
-                        fold_tall_avx2 => fold_tall
+                        fold_tall_avx2 => fold_tall, &
+                        reduce_differences_avx2 => reduce_differences
 use qr_tall_avx512, only: reduce_tall_avx512 => reduce_tall, pack_tall_avx512 => pack_tall, &
-                          fold_tall_avx512 => fold_tall
+                          fold_tall_avx512 => fold_tall, &
+                          reduce_differences_avx512 => reduce_differences
 #endif
 implicit none (type, external)
 private
 public :: baseline, avx2, avx512
 public :: blocked_variants
 public :: blocked_tall_start, blocked_tall_rows, blocked_tall_pack, blocked_tall_fold, &
+          blocked_tall_differences, &
           blocked_tall_end, blocked_tall_block, blocked_tall_blocks, blocked_norm
 public :: blocked_triangle, blocked_damped
 public :: blocked_spare, blocked_tall_work, blocked_triangle_work, blocked_damped_work
@@ -124,6 +128,41 @@ pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
         call reduce_tall(m, n, a, down, right, f, r, ldr, work)
     end select
 end subroutine blocked_tall_rows
+
+pure subroutine blocked_tall_differences(isa, m, n, points, f, r, ldr, work)
+!! As `blocked_tall_rows`, where A is what residuals at other points are above f, and not formed.
+
+    ! Inputs
+    integer(ip), intent(in) :: isa
+        !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns, at least 1
+    real(dp), intent(in) :: points(m, n)
+        !! shape (m, n); the residuals at the other points, a column each
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the column that goes along
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle so far
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (blocked_tall_work(n)); as the call before left it
+
+    select case (isa)
+#ifdef HAVE_X86_VARIANTS
+    case (avx2)
+        call reduce_differences_avx2(m, n, points, f, r, ldr, work)
+    case (avx512)
+        call reduce_differences_avx512(m, n, points, f, r, ldr, work)
+#endif
+    case default
+        call reduce_differences(m, n, points, f, r, ldr, work)
+    end select
+end subroutine blocked_tall_differences
 
 pure function blocked_tall_block(n) bind(c, name="blocked_tall_block")
 !! How many rows are reduced at a time.

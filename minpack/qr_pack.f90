@@ -6,7 +6,7 @@ use qr_kernels, only: strip
 implicit none (type, external)
 private
 public :: line, block_rows, block_lead, block_size, padded, to_line, lowest_to_first
-public :: pack
+public :: pack, pack_differences
 
 integer(ip), parameter :: line = 8
     !! blocks and their columns begin with a line of the cache, which is at most so many elements
@@ -150,8 +150,57 @@ pure subroutine pack(rows, n, length, a, first, down, right, f, b, ldb)
         end do
     end if
     b(1:rows, n + 1) = f
-    if (mod(rows, strip) /= 0) b(rows + 1:rows + strip - mod(rows, strip), 1:n + 1) = 0
+    call fill_strip(rows, n, b, ldb)
 end subroutine pack
+
+pure subroutine pack_differences(rows, n, points, ldp, f, b, ldb)
+!! As `pack`, where A is what residuals at other points are above f.
+
+    ! Inputs
+    integer(ip), intent(in) :: rows
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns of A
+    integer(ip), intent(in) :: ldp
+        !! leading dimension of `points`
+    real(dp), intent(in) :: points(ldp, n)
+        !! shape (ldp, n); the residuals at the other points, a column each
+    real(dp), intent(in) :: f(rows)
+        !! shape (rows); the column that goes along
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+
+    ! Outputs
+    real(dp), intent(inout) :: b(ldb, n + 1)
+        !! shape (ldb, n + 1); the block
+
+    ! Locals
+    integer(ip) :: k
+
+    do k = 1, n
+        b(1:rows, k) = points(1:rows, k) - f
+    end do
+    b(1:rows, n + 1) = f
+    call fill_strip(rows, n, b, ldb)
+end subroutine pack_differences
+
+pure subroutine fill_strip(rows, n, b, ldb)
+!! Fill the last strip of a block up with zeros.
+
+    ! Inputs
+    integer(ip), intent(in) :: rows
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns of A
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
+
+    ! In-outputs
+    real(dp), intent(inout) :: b(ldb, n + 1)
+        !! shape (ldb, n + 1); the block
+
+    if (mod(rows, strip) /= 0) b(rows + 1:rows + strip - mod(rows, strip), 1:n + 1) = 0
+end subroutine fill_strip
 
 pure subroutine copy(n, x, y)
 !! y = x.

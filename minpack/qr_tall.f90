@@ -4,12 +4,13 @@ use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c
 use qr_fold, only: fold
 use qr_kernels, only: strip
 use qr_narrow, only: narrow, narrow_products, fold_narrow
-use qr_pack, only: line, block_rows, block_lead, block_size, padded, to_line, lowest_to_first, pack
+use qr_pack, only: line, block_rows, block_lead, block_size, padded, to_line, lowest_to_first, &
+                   pack, pack_differences
 use qr_scale, only: scale_columns, scale_by_squares
 implicit none (type, external)
 private
 public :: tall_work, tall_blocks
-public :: start_tall, reduce_tall, pack_tall, fold_tall, end_tall
+public :: start_tall, reduce_tall, reduce_differences, pack_tall, fold_tall, end_tall
 
 contains
 
@@ -99,6 +100,39 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         call fold_block(rows, n, work(place + 1), r, ldr, work)
     end do
 end subroutine reduce_tall
+
+pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
+!! As `reduce_tall`, where A is what residuals at other points are above f.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+    real(dp), intent(in) :: points(m, n)
+        !! shape (m, n); the residuals at the other points, a column each
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the column that goes along
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`, at least n
+
+    ! In-outputs
+    real(dp), intent(inout) :: r(ldr, n + 1)
+        !! shape (ldr, n + 1); the triangle, scaled as `work` says
+    real(dp), intent(inout) :: work(tall_work(n))
+        !! shape (tall_work(n)); as `start_tall` or the rows before left it
+
+    ! Locals
+    integer(ip) :: i, rows
+    integer(wide_ip) :: place
+
+    place = 2 * (n + 1) + to_line(work(2 * n + 3))
+    do i = 1, m, block_rows(n)
+        rows = min(block_rows(n), m - i + 1)
+        call pack_differences(rows, n, points(i, 1), m, f(i), work(place + 1), block_lead(n))
+        call fold_block(rows, n, work(place + 1), r, ldr, work)
+    end do
+end subroutine reduce_differences
 
 pure function tall_blocks(m, n)
 !! The number of elements that `pack_tall` fills.

@@ -199,7 +199,8 @@ def test_maxfev_and_counts(dfun: bool, maxfev: int) -> None:
         _, _, info, _, ier = fit(func, start, maxfev=maxfev, ftol=0.0, xtol=0.0, **options)
         assert func.calls == info["nfev"]
         assert slope.calls == info.get("njev", 0)
-        assert ier == 5 or info["nfev"] <= maxfev
+        # Where no more can be reached at that very point, MINPACK says so in place of 5.
+        assert ier in {5, 6, 7, 8} or info["nfev"] <= maxfev
         # One more Jacobian by differences, and its trial.
         assert info["nfev"] <= maxfev + (0 if dfun else n + 1) or maxfev == 1
         assert_same_bits(start, problem.start)
