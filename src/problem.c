@@ -386,7 +386,7 @@ answer_jacobian(Problem *problem, const double *x, double *fjac)
         return -1;
     }
     matrix = convert_matrix_of(array, problem->col_deriv);
-    convert_copy_rows(&matrix, 0, problem->m, problem->n, fjac);
+    convert_copy_matrix(&matrix, problem->m, problem->n, fjac);
     Py_DECREF(array);
     Py_DECREF(result);
     problem->fresh_jacobian = 1;
