@@ -60,8 +60,8 @@ PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 /* Whether there is a NaN or infinity among the values. */
 int problem_not_finite(const double *values, Py_ssize_t size);
 
-/* Whether R has a NaN or infinity. Its columns
- * have the norms of the Jacobian's, so that it has one whenever that had. */
+/* Whether R has a NaN or infinity. Its columns have the norms of the
+ * Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);
 
 /* Whether x or fvec has a NaN or infinity: MINPACK then took a trial point

@@ -7,7 +7,7 @@
 #include "minpack.h"
 
 /* Multiplications of a factorisation from which on "auto" takes the blocked
- * one, and the least number of rows or columns for it to pay. */
+ * one. */
 #define BLOCKED_WORK 2e5
 
 void
