@@ -18,15 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits
-from rosenbrock import (
-    PLAIN,
-    START,
-    WITH_JACOBIAN,
-    Sequence,
-    fit,
-    rosenbrock,
-    rosenbrock_jacobian,
-)
+from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
+from wrappers import Sequence
 
 from pyminpack import leastsq
 
