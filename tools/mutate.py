@@ -35,13 +35,8 @@ _LOOP += ["routines::test_tolerances_to_the_last_bit", "routines::test_stopped_a
 _LOOP += ["routines::test_improper_input", "routines::test_diag_is_not_looked_at_unless_asked"]
 _LOOP += ["survivors_fortran"]
 _SHIM = [f"contract_{name}" for name in ("returns", "callbacks", "exceptions", "jacobian")]
-_SHIM += [
-    "contract_not_finite",
-    "contract_arguments",
-    "config",
-    "survivors_shim",
-    "survivors_steps",
-]
+_SHIM += ["contract_not_finite", "contract_arguments", "config", "blocked_contract"]
+_SHIM += ["survivors_shim", "survivors_steps"]
 _SHIM += ["result_protocols", "hostile_callbacks", "hostile_results"]
 TESTS = {
     "lmpar": [
