@@ -18,7 +18,7 @@ How long fits take with pyminpack, with SciPy, with Argonne's library and no Pyt
 what else one would take. `{command}` measured it and wrote this page.
 
 - Machine: {processor}, {cores} cores; {system}. All that is compared runs in one thread.
-- pyminpack {version}; {compilers}; {factorisation}.
+- pyminpack {version}; {compilers}; instruction set of the blocked factorisation: {instructions}.
 """
 
 METHOD = """\
@@ -61,12 +61,11 @@ PICTURES = {
 def introduction(results: dict[str, Any]) -> str:
     config = results["runs"][-1]["environment"]["config"]
     compilers = sorted({config[key] for key in ("C compiler", "Fortran compiler")})
-    chosen = [f"{key}: {value}" for key, value in config.items() if "instruction" in key.lower()]
     return INTRODUCTION.format(
         command=COMMANDS.get(results["suite"], "./dev bench"),
         version=config["pyminpack"],
         compilers=", ".join(compilers),
-        factorisation="".join(chosen) or "the instruction set is chosen when it is loaded",
+        instructions=config["blocked factorisation"],
         **results["machine"],
     )
 

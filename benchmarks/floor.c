@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "../src/minpack.h"
+
 struct fit {
     int m, n, kind, derivatives, maxfev;
     int info, nfev, njev;
@@ -23,26 +25,6 @@ struct fit {
     double *work;     /* 5 n + m */
     int *ipvt;        /* n */
 };
-
-typedef void differences_fcn(const int *m, const int *n, const double *x,
-                             double *fvec, int *iflag);
-typedef void derivatives_fcn(const int *m, const int *n, const double *x,
-                             double *fvec, double *fjac, const int *ldfjac,
-                             int *iflag);
-
-void lmdif_(differences_fcn *, const int *m, const int *n, double *x,
-            double *fvec, const double *ftol, const double *xtol,
-            const double *gtol, const int *maxfev, const double *epsfcn,
-            double *diag, const int *mode, const double *factor,
-            const int *nprint, int *info, int *nfev, double *fjac,
-            const int *ldfjac, int *ipvt, double *qtf, double *wa1,
-            double *wa2, double *wa3, double *wa4);
-void lmder_(derivatives_fcn *, const int *m, const int *n, double *x,
-            double *fvec, double *fjac, const int *ldfjac, const double *ftol,
-            const double *xtol, const double *gtol, const int *maxfev,
-            double *diag, const int *mode, const double *factor,
-            const int *nprint, int *info, int *nfev, int *njev, int *ipvt,
-            double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
 
 static void
 identity(const struct fit *fit, const double *x, double *f)

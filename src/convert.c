@@ -441,30 +441,27 @@ convert_matrix_of(PyArrayObject *array, int col_deriv)
 }
 
 void
-convert_copy_rows(const Matrix *matrix, npy_intp first, npy_intp rows,
-                  npy_intp n, double *out)
+convert_copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n, double *out)
 {
     /* Blocks of rows, so that lines of cache fetched for one column of a
      * row-major matrix are still there for the next. */
     const npy_intp block = 64;
-    const char *in = matrix->first + first * matrix->down;
 
     if (matrix->down == (npy_intp)sizeof(double)) {
         for (npy_intp j = 0; j < n; j++) {
-            memcpy(out + j * rows, in + j * matrix->right,
-                   (size_t)rows * sizeof(double));
+            memcpy(out + j * m, matrix->first + j * matrix->right,
+                   (size_t)m * sizeof(double));
         }
         return;
     }
-    for (npy_intp start = 0; start < rows; start += block) {
-        npy_intp end = rows - start < block ? rows : start + block;
+    for (npy_intp start = 0; start < m; start += block) {
+        npy_intp end = m - start < block ? m : start + block;
 
         for (npy_intp j = 0; j < n; j++) {
-            const char *column = in + j * matrix->right;
+            const char *column = matrix->first + j * matrix->right;
 
             for (npy_intp i = start; i < end; i++) {
-                out[j * rows + i] =
-                    *(const double *)(column + i * matrix->down);
+                out[j * m + i] = *(const double *)(column + i * matrix->down);
             }
         }
     }

@@ -41,9 +41,8 @@ typedef struct {
 /* How convert_jacobian's array lies in memory. */
 Matrix convert_matrix_of(PyArrayObject *array, int col_deriv);
 
-/* Copy rows of a matrix with n columns to the column-major `out`, which has
- * `rows` rows. */
-void convert_copy_rows(const Matrix *matrix, npy_intp first, npy_intp rows,
-                       npy_intp n, double *out);
+/* Copy an m by n matrix to the column-major `out`. */
+void convert_copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n,
+                         double *out);
 
 #endif /* PYMINPACK_CONVERT_H */

@@ -320,56 +320,65 @@ answer_difference(Problem *problem, const double *x, double *fvec)
     return 0;
 }
 
+/* The problem that MINPACK calls back for, with the GIL. */
+static Problem *
+resume(const int *m)
+{
+    Problem *problem = problem_of(m);
+
+    problem_take_gil(problem);
+    return problem;
+}
+
 void
 problem_residual_fcn(const int *m, const int *n, const double *x, double *fvec,
                      int *iflag)
 {
-    Problem *problem = problem_of(m);
-    int status;
+    Problem *problem = resume(m);
+    int status = *iflag == 2 ? answer_difference(problem, x, fvec)
+                             : answer_residuals(problem, x, fvec);
 
     (void)n;
-    problem_take_gil(problem);
-    if (*iflag == 2) {
-        status = answer_difference(problem, x, fvec);
-    }
-    else {
-        status = answer_residuals(problem, x, fvec);
-    }
     if (status < 0) {
         *iflag = -1;
     }
 }
 
 /* Dfun's Jacobian at x as an array of doubles. A new reference, or NULL with
- * an exception. *result becomes a new reference to what Dfun returned, or
- * NULL: when that goes it may do anything to the array, so it must stay until
- * the array has been read. */
+ * an exception. *result becomes a new reference to what Dfun returned, NULL
+ * with the array: when that goes it may do anything to the array, so it must
+ * stay until the array has been read. */
 static PyArrayObject *
 evaluate_jacobian(Problem *problem, const double *x, PyObject **result)
 {
+    PyArrayObject *array;
+
     problem->njev++;
     *result = call_user(problem, problem->dfun, x);
     if (*result == NULL) {
         return NULL;
     }
-    return convert_jacobian(*result, problem->dfun, problem->m, problem->n,
-                            problem->col_deriv);
+    array = convert_jacobian(*result, problem->dfun, problem->m, problem->n,
+                             problem->col_deriv);
+    if (array == NULL) {
+        Py_CLEAR(*result);
+    }
+    return array;
 }
 
 /* The Jacobian at x to fjac: 0, or -1 with an exception. */
 static int
 answer_jacobian(Problem *problem, const double *x, double *fjac)
 {
-    PyObject *result = NULL;
+    PyObject *result;
     PyArrayObject *array = evaluate_jacobian(problem, x, &result);
     Matrix matrix;
 
     if (array == NULL) {
-        Py_XDECREF(result);
         return -1;
     }
     matrix = convert_matrix_of(array, problem->col_deriv);
-    convert_copy_rows(&matrix, 0, problem->m, problem->n, fjac);
+    convert_copy_matrix(&matrix, problem->m, problem->n, fjac);
     Py_DECREF(array);
     Py_DECREF(result);
     problem->fresh_jacobian = 1;
@@ -384,12 +393,11 @@ static int
 answer_triangle(Problem *problem, const double *x, const double *fvec,
                 double *r, int ldr)
 {
-    PyObject *result = NULL;
+    PyObject *result;
     PyArrayObject *array = evaluate_jacobian(problem, x, &result);
     int status;
 
     if (array == NULL) {
-        Py_XDECREF(result);
         return -1;
     }
     status = triangle_of(array, problem->col_deriv, problem->blocks,
@@ -410,18 +418,12 @@ void
 problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
                      double *fjac, const int *ldfjac, int *iflag)
 {
-    Problem *problem = problem_of(m);
-    int status;
+    Problem *problem = resume(m);
+    int status = *iflag == 2 ? answer_jacobian(problem, x, fjac)
+                             : answer_residuals(problem, x, fvec);
 
     (void)n;
     (void)ldfjac;
-    problem_take_gil(problem);
-    if (*iflag == 2) {
-        status = answer_jacobian(problem, x, fjac);
-    }
-    else {
-        status = answer_residuals(problem, x, fvec);
-    }
     if (status < 0) {
         *iflag = -1;
     }
@@ -433,17 +435,11 @@ void
 problem_triangle_fcn(const int *m, const int *n, const double *x, double *fvec,
                      double *r, const int *ldr, int *iflag)
 {
-    Problem *problem = problem_of(m);
-    int status;
+    Problem *problem = resume(m);
+    int status = *iflag == 2 ? answer_triangle(problem, x, fvec, r, *ldr)
+                             : answer_residuals(problem, x, fvec);
 
     (void)n;
-    problem_take_gil(problem);
-    if (*iflag == 2) {
-        status = answer_triangle(problem, x, fvec, r, *ldr);
-    }
-    else {
-        status = answer_residuals(problem, x, fvec);
-    }
     if (status < 0) {
         *iflag = -1;
     }

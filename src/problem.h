@@ -59,8 +59,8 @@ void problem_clear(Problem *problem);
  * are copied. NULL with an exception. */
 PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 
-/* Whether R has a NaN or infinity. Its columns
- * have the norms of the Jacobian's, so that it has one whenever that had. */
+/* Whether R has a NaN or infinity. Its columns have the norms of the
+ * Jacobian's, so that it has one whenever that had. */
 int problem_triangle_not_finite(const Problem *problem);
 
 /* Whether x or fvec has a NaN or infinity: MINPACK then took a trial point

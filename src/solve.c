@@ -7,7 +7,7 @@
 #include "minpack.h"
 
 /* Multiplications of a factorisation from which on "auto" takes the blocked
- * one, and the least number of rows or columns for it to pay. */
+ * one. */
 #define BLOCKED_WORK 2e5
 
 void
@@ -36,7 +36,7 @@ takes_blocks(const Solve *solve, int m, int n)
 /* How many elements the workspace has, and where. A piece that is not wanted
  * has none. */
 typedef struct {
-    size_t diag, wa, ftrial, fvec, qtf, ipvt, fjac, r, spare, chunk;
+    size_t diag, wa, ftrial, fvec, qtf, ipvt, fjac, r, work, chunk;
 } Sizes;
 
 /* The sizes of the workspace. Every product is of two ints, or of an int and a
@@ -57,7 +57,7 @@ sizes_of(const Solve *solve, const Problem *problem)
 #ifdef PYMINPACK_BLOCKED
     if (solve->ldr > 0) {
         sizes.r = (size_t)solve->ldr * (n + 1);
-        sizes.spare = (size_t)blocked_spare(problem->n);
+        sizes.work = (size_t)blocked_spare(problem->n);
         sizes.chunk = differences ? 0 : (size_t)solve->blocks.chunk_size;
     }
 #endif
@@ -131,7 +131,7 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
     choose_factorisation(solve, problem);
     sizes = sizes_of(solve, problem);
     total = sizes.diag + sizes.wa + sizes.ftrial + sizes.fvec + sizes.qtf +
-            sizes.ipvt + sizes.fjac + sizes.r + sizes.spare + sizes.chunk;
+            sizes.ipvt + sizes.fjac + sizes.r + sizes.work + sizes.chunk;
     if (total > NPY_MAX_INTP) {
         PyErr_NoMemory();
         return -1;
@@ -154,8 +154,7 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
     solve->fjac_at = piece(&rest, sizes.fjac);
     if (sizes.r > 0) {
         solve->r = piece(&rest, sizes.r);
-        solve->spare = piece(&rest, sizes.spare);
-        solve->blocks.work = solve->spare;
+        solve->blocks.work = piece(&rest, sizes.work);
         solve->blocks.chunk = piece(&rest, sizes.chunk);
     }
     /* MINPACK leaves both alone until it has asked for the first residuals. */
@@ -228,7 +227,7 @@ run_blocked(Solve *solve, Problem *problem)
                       &solve->epsfcn, solve->diag, &solve->mode,
                       &solve->factor, &info, solve->fjac_at, solve->r,
                       &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
-                      solve->ftrial, solve->spare);
+                      solve->ftrial, solve->blocks.work);
     }
     else {
         lmder_blocked(problem_triangle_fcn, &solve->blocks.isa, &problem->m,
@@ -236,7 +235,7 @@ run_blocked(Solve *solve, Problem *problem)
                       &solve->xtol, &solve->gtol, &solve->maxfev, solve->diag,
                       &solve->mode, &solve->factor, &info, solve->r,
                       &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
-                      solve->ftrial, solve->spare);
+                      solve->ftrial, solve->blocks.work);
     }
     problem_take_gil(problem);
     return info;

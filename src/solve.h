@@ -25,8 +25,7 @@ typedef struct {
     int *ipvt_at;
     double *r; /* piece of it; NULL: MINPACK's own factorisation */
     int ldr;
-    double *spare; /* piece of it, with r */
-    Blocks blocks;
+    Blocks blocks; /* its memory: pieces, with r */
 } Solve;
 
 /* Take the memory that the size of the problem asks for, and func's first

@@ -22,7 +22,6 @@ from blocked_scenarios import small_successes
 from leak_scenarios import (
     FOUND,
     MATRIX,
-    ArrayLike,
     Function,
     Number,
     Object,
@@ -35,6 +34,7 @@ from leak_scenarios import (
     linear_array,
     returning,
 )
+from wrappers import ArrayLike
 
 from pyminpack import _core, _leastsq
 

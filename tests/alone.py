@@ -1,4 +1,4 @@
-"""A function of a test module in a Python of its own, for tests that could take this one down."""
+"""Code of the tests in a Python of its own, which may die: one function, or a whole script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TESTS = str(Path(__file__).resolve().parent)
+TESTS = Path(__file__).resolve().parent
 
 
 def run_alone(
@@ -22,7 +22,7 @@ def run_alone(
     """
     name = function.__name__
     code = (
-        f"import sys; sys.path.insert(0, {TESTS!r}); "
+        f"import sys; sys.path.insert(0, {str(TESTS)!r}); "
         f"from {function.__module__} import {name}; {name}(*{arguments!r})"
     )
     options = ["-X", "faulthandler", *(["-X", "dev"] if sys.flags.dev_mode else [])]
@@ -36,3 +36,10 @@ def run_alone(
     )
     assert done.returncode == 0, f"{name}{arguments} ended with {done.returncode}\n{done.stderr}"
     return done.stdout
+
+
+def run_script(name: str, *arguments: object) -> None:
+    """Run a script of tests/; fails with what it says if it does."""
+    command = [sys.executable, str(TESTS / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -18,9 +18,9 @@ from leak_scenarios import (
     jacobian,
     linear,
     linear_array,
-    raising_in,
     returning,
 )
+from wrappers import raising_in
 
 
 def blocked() -> Iterator[Scenario]:

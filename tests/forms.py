@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from rosenbrock import ArrayLike, Sequence, Subclass
+from wrappers import ArrayLike, Sequence, Subclass
 
 Array = NDArray[Any]
 

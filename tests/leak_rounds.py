@@ -19,7 +19,8 @@ from typing import Any
 import blocked_scenarios
 import leak_scenarios
 import numpy as np
-from leak_scenarios import FOUND, Function, Object, Scenario, fitting, line, raising_in
+from leak_scenarios import FOUND, Function, Object, Scenario, fitting, line
+from wrappers import raising_in
 
 WARM_UP = 100
 

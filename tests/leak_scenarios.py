@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from wrappers import ArrayLike, Sequence, Subclass, raising_in
 
 from pyminpack import _core, leastsq
 
@@ -105,28 +106,6 @@ class Number:
         return 1.5
 
 
-class Elements:
-    """A sequence that is no list."""
-
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __getitem__(self, i: int) -> Any:
-        return self.values[i]
-
-
-class ArrayLike(Elements):
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return np.array(self.values, dtype=dtype)
-
-
-class Subclass(np.ndarray):
-    pass
-
-
 FORMS: list[Callable[[Any], Any]] = [
     list,
     tuple,
@@ -139,7 +118,7 @@ FORMS: list[Callable[[Any], Any]] = [
     lambda r: [np.array(v) for v in r],
     lambda r: [Fraction(float(v)) for v in r],
     lambda r: memoryview(np.array(r)),
-    Elements,
+    Sequence,
     ArrayLike,
 ]
 
@@ -162,7 +141,7 @@ def results() -> Iterator[Scenario]:
     yield fitting("full_output", FOUND, func, full_output=True, diag=np.array([1.0, 2.0]))
     yield fitting("diag and args", FOUND, func, args=[Object()], diag=[1.0, 2.0])
     numbers = [Number(), Number(), Number()]
-    for form in (list, tuple, Elements, lambda r: np.array(r, object)):
+    for form in (list, tuple, Sequence, lambda r: np.array(r, object)):
         yield fitting("objects", FOUND, Function(lambda x, form=form: form(numbers)), *numbers)
 
 
@@ -207,20 +186,6 @@ TOO_PRECISE: dict[int, tuple[Any, list[float]]] = {
     7: (lambda x: [1.0 + abs(x[0] - 1.0) ** 0.5], [2.0]),
     8: (lambda x: [1e-20 * x[0], 1.0], [1.0]),
 }
-
-
-class Raising:
-    """Raises one and the same exception wherever it is asked anything."""
-
-    def __init__(self, trouble: BaseException) -> None:
-        self.trouble = trouble
-
-    def fail(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.trouble
-
-
-def raising_in(trouble: BaseException, *methods: str) -> Any:
-    return type("RaisingIn", (Raising,), dict.fromkeys(methods, Raising.fail))(trouble)
 
 
 def arguments() -> Iterator[Scenario]:
@@ -297,7 +262,7 @@ def residuals() -> Iterator[Scenario]:
         for form in (list, np.array):
             func = Function(linear, returning(form([1.0])), at)
             yield fitting(f"one residual, call {at}", too_few, func)
-    for form in (list, tuple, np.array, Elements):
+    for form in (list, tuple, np.array, Sequence):
         func = Function(linear_array, returning(form([1.0] * 9)), at=3)
         yield fitting("another size", ValueError, func)
 
@@ -343,7 +308,7 @@ def exceptions() -> Iterator[Scenario]:
             name = f"{methods[0]} raises, call {at}"
             yield fitting(name, ZeroDivisionError, func, bad, trouble, x0=5.0)
     bad = raising_in(trouble, "__float__")
-    for form in (list, tuple, Elements, lambda r: np.array(r, object)):
+    for form in (list, tuple, Sequence, lambda r: np.array(r, object)):
         func = Function(linear, lambda x, form=form: form([1.0, bad, Number()]), at=2)
         yield fitting("an element raises", ZeroDivisionError, func, bad, trouble)
     yield fitting("NameError", NameError, lambda x, *args: undefined)  # noqa: F821

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosenbrock import ArrayLike, Sequence, rosenbrock
+from rosenbrock import rosenbrock
+from wrappers import ArrayLike, Sequence, raising_in
 
 from pyminpack import leastsq
 
@@ -64,18 +65,12 @@ def _raise(r: Any, trouble: BaseException) -> Any:
 
 
 def _raising_in(*methods: str) -> Callable[[Any, BaseException], Any]:
-    def make(r: Any, trouble: BaseException) -> Any:
-        def fail(self: Any, *args: Any, **kwargs: Any) -> Any:
-            raise trouble
-
-        return type("RaisingIn", (), dict.fromkeys(methods, fail))()
-
-    return make
+    return lambda r, trouble: raising_in(trouble, *methods)
 
 
 def _raising_item(kind: Callable[[list[Any]], Any]) -> Callable[[Any, BaseException], Any]:
     def make(r: Any, trouble: BaseException) -> Any:
-        return kind([*r.ravel()[:-1].tolist(), _raising_in("__float__")(r, trouble)])
+        return kind([*r.ravel()[:-1].tolist(), raising_in(trouble, "__float__")])
 
     return make
 

@@ -28,31 +28,6 @@ PLAIN = fit(rosenbrock)
 WITH_JACOBIAN = fit(rosenbrock, Dfun=rosenbrock_jacobian)
 
 
-class Subclass(np.ndarray):
-    pass
-
-
-class Sequence:
-    """What has a length and items and is no list."""
-
-    def __init__(self, items: Any) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, i: int) -> Any:
-        return self.items[i]
-
-
-class ArrayLike:
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return np.array(self.values, dtype=dtype)
-
-
 def read_only(r: Any) -> Any:
     r.flags.writeable = False
     return r

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from alone import run_script
 from bits import assert_same_bits, packed
 
 from pyminpack import leastsq
 
-SCRIPT = Path(__file__).with_name("allocation_rounds.py")
+run_rounds = functools.partial(run_script, "allocation_rounds.py")
 POINTER = np.dtype(np.intp).itemsize
 DOUBLE = np.dtype(np.float64).itemsize
-
-
-def run_rounds(*arguments: object) -> None:
-    """Run the script in a process of its own, which may die."""
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("place", ["leastsq", "shim"])

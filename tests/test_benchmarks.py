@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+import pyminpack
+
 OURS = "pyminpack"
 PICTURES = {"bench-m.png", "bench-n.png", "bench-evaluations.png"}
 
@@ -65,6 +67,8 @@ def test_pictures_and_the_page_are_written(results: tuple[Path, str]) -> None:
         assert f"](images/{name})" in page
     for heading in ("How it is measured", "Where pyminpack does not win"):
         assert f"\n## {heading}\n" in page
+    instructions = pyminpack.show_config("dict")["blocked factorisation"]
+    assert f"; instruction set of the blocked factorisation: {instructions}.\n" in page
     assert str(ROOT) not in page
     assert str(folder) not in page
 

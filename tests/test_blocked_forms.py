@@ -13,6 +13,7 @@ from argonne import Doubles, Library
 from bits import assert_same_bits, packed
 from blocked import RUNNABLE, Blocked
 from blocked_problems import BLOCKED_WORK, GIL_FREE_WORK, blocked, chunk_rows, curve
+from wrappers import Subclass
 
 from pyminpack import _core, leastsq
 
@@ -37,10 +38,6 @@ def _misaligned(a: Doubles) -> Doubles:
 def _read_only(a: Doubles) -> Doubles:
     a.flags.writeable = False
     return a
-
-
-class Subclass(np.ndarray[Any, Any]):
-    pass
 
 
 FORMS: dict[str, Callable[[Doubles], Any]] = {

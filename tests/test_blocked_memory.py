@@ -7,7 +7,6 @@ tenth of the Jacobian.
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -15,33 +14,17 @@ import pytest
 from argonne import Library
 from blocked import Blocked
 from blocked_problems import chunk_rows
+from peak_memory import peak_memory
 
-from pyminpack import _core, leastsq
+from pyminpack import _core
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures the memory of all threads")
 
 
 def peak(m: int, n: int, dfun: bool, order: Any = "C", **options: Any) -> int:
-    """Return the most bytes that a fit holds of its own: func and Dfun have their arrays ready."""
     matrix = np.full((m, n), 0.5, order=order)
     matrix[np.arange(m), np.arange(m) % n] += 1.0
-    buffer = np.empty(m)
-
-    def func(x: Any) -> Any:
-        np.matmul(matrix, x, out=buffer)
-        np.subtract(buffer, 1.0, out=buffer)
-        return buffer
-
-    if dfun:
-        options["Dfun"] = lambda x: matrix
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        leastsq(func, np.zeros(n), qr="blocked", **options)
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
+    return peak_memory(matrix, 1.0, dfun, qr="blocked", **options)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import random
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +13,7 @@ from bits import assert_same_bits
 from blocked_problems import blocked, curve
 from blocked_scenarios import MEDDLING, large_problem, meddling
 from leak_scenarios import FOUND
-from test_threads import Spinner, switching, together
+from together import THREADS, Spinner, assert_same_bits_together, switching, together
 
 from pyminpack import leastsq
 
@@ -132,16 +130,7 @@ def test_fits_at_once_have_the_bits_they_have_alone(interval: float) -> None:
         return blocked(problem.func, problem.start, maxfev=6, **options)
 
     fits = [(m, n, dfun) for m, n in MANY for dfun in (True, False) if dfun or m * n < 9000]
-    alone = [solve(*one) for one in fits]
-
-    def work(me: int) -> None:
-        order = list(range(len(fits)))
-        random.Random(me).shuffle(order)
-        for k in order:
-            assert_same_bits(solve(*fits[k]), alone[k])
-
-    with switching(interval):
-        together(*(functools.partial(work, me) for me in range(8)))
+    assert_same_bits_together(solve, fits, interval)
 
 
 def test_one_jacobian_for_all_threads() -> None:
@@ -158,7 +147,7 @@ def test_one_jacobian_for_all_threads() -> None:
             assert_same_bits(solve(), alone)
 
     with switching(1e-6):
-        together(*[work] * 8)
+        together(*[work] * THREADS)
 
 
 def test_exceptions_in_some_threads_do_not_disturb_the_others() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted
+from wrappers import Subclass
 
 import pyminpack
 from pyminpack import leastsq
@@ -24,10 +25,6 @@ def decay(x: Any, t: Any = T, y: Any = Y) -> Any:
 
 def decay_jacobian(x: Any, t: Any = T, y: Any = Y) -> Any:
     return np.column_stack([np.exp(-x[1] * t), -x[0] * t * np.exp(-x[1] * t)])
-
-
-class Subclass(np.ndarray):
-    pass
 
 
 BEST, _ = leastsq(decay, [1.0, 1.0])

@@ -12,18 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits
-from rosenbrock import (
-    PLAIN,
-    START,
-    WITH_JACOBIAN,
-    ArrayLike,
-    Sequence,
-    Subclass,
-    fit,
-    read_only,
-    rosenbrock,
-    rosenbrock_jacobian,
-)
+from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, read_only, rosenbrock, rosenbrock_jacobian
+from wrappers import ArrayLike, Sequence, Subclass
 
 from pyminpack import leastsq
 

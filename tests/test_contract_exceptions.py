@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from typing import Any
 
 import pytest
@@ -16,6 +15,8 @@ from rosenbrock import (
     rosenbrock,
     rosenbrock_jacobian,
 )
+from together import THREADS, together
+from wrappers import raising_in
 
 from pyminpack import leastsq
 
@@ -51,20 +52,6 @@ def test_the_same_exception_reaches_the_caller(kind: Any, call: int, capfd: Any)
     assert capfd.readouterr() == ("", "")
 
 
-class Raising:
-    """An object that raises in whichever method is asked for."""
-
-    def __init__(self, trouble: BaseException) -> None:
-        self.trouble = trouble
-
-    def fail(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.trouble
-
-
-def raising_in(*methods: str) -> type[Raising]:
-    return type("RaisingIn", (Raising,), dict.fromkeys(methods, Raising.fail))
-
-
 @pytest.mark.parametrize(
     "methods", [("__array__",), ("__len__", "__getitem__"), ("__float__",), ("__index__",)], ids=str
 )
@@ -72,7 +59,7 @@ def raising_in(*methods: str) -> type[Raising]:
 @pytest.mark.parametrize("kind", [ValueError, KeyError, KeyboardInterrupt, Trouble])
 def test_an_exception_while_converting(methods: Any, call: int, kind: Any) -> None:
     trouble = kind("trouble")
-    bad = raising_in(*methods)(trouble)
+    bad = raising_in(trouble, *methods)
 
     def func(x: Any) -> Any:
         return bad if counted.calls == call else [x[0]]
@@ -86,7 +73,7 @@ def test_an_exception_while_converting(methods: Any, call: int, kind: Any) -> No
 
 def test_an_exception_in_a_number_of_a_list() -> None:
     trouble = ZeroDivisionError("trouble")
-    bad = raising_in("__float__")(trouble)
+    bad = raising_in(trouble, "__float__")
     with pytest.raises(ZeroDivisionError) as caught:
         leastsq(lambda x: [1.0, bad], 5.0)
     assert caught.value is trouble
@@ -126,19 +113,9 @@ def test_nested_fits() -> None:
 
 
 def test_threads() -> None:
-    failures: list[BaseException] = []
-
     def work() -> None:
-        try:
-            for _ in range(20):
-                assert_same_bits(fit(rosenbrock), PLAIN)
-                assert_same_bits(fit(rosenbrock, Dfun=rosenbrock_jacobian), WITH_JACOBIAN)
-        except BaseException as failure:
-            failures.append(failure)
+        for _ in range(20):
+            assert_same_bits(fit(rosenbrock), PLAIN)
+            assert_same_bits(fit(rosenbrock, Dfun=rosenbrock_jacobian), WITH_JACOBIAN)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    together(*[work] * THREADS)

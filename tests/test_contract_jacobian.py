@@ -9,16 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits, packed
-from rosenbrock import (
-    START,
-    WITH_JACOBIAN,
-    ArrayLike,
-    Subclass,
-    fit,
-    read_only,
-    rosenbrock,
-    rosenbrock_jacobian,
-)
+from rosenbrock import START, WITH_JACOBIAN, fit, read_only, rosenbrock, rosenbrock_jacobian
+from wrappers import ArrayLike, Subclass
 
 from pyminpack import leastsq
 

@@ -18,15 +18,8 @@ from bits import assert_same_bits, packed
 from fuzzing import Calls, Tally, batches, examples, explore
 from hypothesis import strategies as st
 from misbehaviour import Trouble
-from rosenbrock import (
-    PLAIN,
-    START,
-    WITH_JACOBIAN,
-    ArrayLike,
-    fit,
-    rosenbrock,
-    rosenbrock_jacobian,
-)
+from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
+from wrappers import ArrayLike
 
 from pyminpack import _core, leastsq
 

@@ -15,17 +15,8 @@ import numpy as np
 import pytest
 from alone import run_alone
 from bits import Counted, assert_same_bits, packed
-from rosenbrock import (
-    PLAIN,
-    START,
-    WITH_JACOBIAN,
-    ArrayLike,
-    Sequence,
-    Subclass,
-    fit,
-    rosenbrock,
-    rosenbrock_jacobian,
-)
+from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
+from wrappers import ArrayLike, Sequence, Subclass
 
 from pyminpack import leastsq
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from alone import run_alone
 from bits import Counted, assert_same_bits, packed
+from peak_memory import peak_memory
 from rosenbrock import PLAIN, START, fit, rosenbrock
 
 from pyminpack import _core, leastsq
@@ -193,23 +193,7 @@ def test_many_residuals_of_few_variables() -> None:
 @pytest.mark.parametrize("with_jacobian", [False, True])
 def test_a_fit_holds_at_most_one_jacobian_and_a_few_vectors(with_jacobian: bool) -> None:
     m, n = 20_000, 20
-    matrix, target = dense(m, n)
-    buffer = np.empty(m)
-
-    def func(x: Any) -> Any:
-        np.matmul(matrix, x, out=buffer)
-        np.subtract(buffer, target, out=buffer)
-        return buffer
-
-    options = {"Dfun": lambda x: matrix} if with_jacobian else {}
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        leastsq(func, np.zeros(n), **options)
-        peak = tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
+    peak = peak_memory(*dense(m, n), with_jacobian)
     jacobian, vector = 8 * m * n, 8 * m
     if with_jacobian:
         # Dfun's array is read where it is.

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import functools
 from pathlib import Path
 
 import leak_scenarios
 import pytest
+from alone import run_script
 
-SCRIPT = Path(__file__).with_name("leak_rounds.py")
+run_rounds = functools.partial(run_script, "leak_rounds.py")
 GROUPS = [group.__name__ for group in leak_scenarios.GROUPS]
 
 ROUNDS = 2000
 FITS = 20000
-
-
-def run_rounds(*arguments: object) -> None:
-    """Run the script in a process of its own, where pytest allocates nothing."""
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("group", GROUPS)

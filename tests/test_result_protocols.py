@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits
-from rosenbrock import PLAIN, Sequence, fit, rosenbrock
+from rosenbrock import PLAIN, fit, rosenbrock
+from wrappers import Sequence
 
 from pyminpack import leastsq
 

@@ -15,8 +15,7 @@ import textwrap
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,42 +27,11 @@ from bits import assert_same_bits, packed
 from conftest import ROOT
 from problems import CASES, Case
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
+from together import THREADS, Spinner, assert_same_bits_together, switching, together
 
 from pyminpack import _core, leastsq
 
-THREADS = 8
 SOME = CASES[:: max(1, len(CASES) // 24)]
-
-
-@contextmanager
-def switching(interval: float) -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(interval)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def together(*works: Callable[[], None]) -> None:
-    """Run the functions in threads that start at one moment; raise what any of them raised."""
-    failures: list[BaseException] = []
-    gate = threading.Barrier(len(works))
-
-    def run(work: Callable[[], None]) -> None:
-        try:
-            gate.wait(20)
-            work()
-        except BaseException as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def solve(case: Case, with_jacobian: bool) -> dict[str, Any]:
@@ -78,16 +46,7 @@ def solve(case: Case, with_jacobian: bool) -> dict[str, Any]:
 @pytest.mark.parametrize("interval", [1e-6, 5e-3])
 def test_different_problems_at_once_have_the_bits_they_have_alone(interval: float) -> None:
     fits = list(itertools.product(SOME, (False, True)))
-    alone = [solve(*one) for one in fits]
-
-    def work(me: int) -> None:
-        order = list(range(len(fits)))
-        random.Random(me).shuffle(order)
-        for k in order:
-            assert_same_bits(solve(*fits[k]), alone[k])
-
-    with switching(interval):
-        together(*(functools.partial(work, me) for me in range(THREADS)))
+    assert_same_bits_together(solve, fits, interval)
 
 
 def test_one_function_and_one_start_for_all_threads() -> None:
@@ -154,30 +113,6 @@ def test_warnings_of_threads_name_the_line_of_the_caller() -> None:
 
 
 # Whose turn
-
-
-class Spinner:
-    """A thread that counts how often it gets its turn."""
-
-    def __init__(self) -> None:
-        self.turns = 0
-        self.stop = False
-        self.thread = threading.Thread(target=self.spin)
-
-    def spin(self) -> None:
-        while not self.stop:
-            self.turns += 1
-            time.sleep(0)
-
-    def __enter__(self) -> Spinner:
-        self.thread.start()
-        while self.turns == 0:
-            time.sleep(0.001)
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self.stop = True
-        self.thread.join()
 
 
 @pytest.mark.parametrize("with_jacobian", [False, True])

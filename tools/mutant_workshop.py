@@ -27,7 +27,7 @@ ALLOCATOR = ROOT / "tests" / "native" / "failing_allocator.c"
 COMPILE = {
     ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w -fcheck=bounds"
     " -finit-real=snan -finit-integer=-99999",
-    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w",
+    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w -DPYMINPACK_BLOCKED",
 }
 
 
@@ -85,7 +85,7 @@ class Workshop:
             ".c": [f"-I{folder}" for folder in include],
             ".f90": [f"-I{self.right}"],
         }
-        self.sources = [*self._in_order(FORTRAN.glob("*.f90")), *sorted(C.glob("*.c"))]
+        self.sources = [*self._in_order(FORTRAN.glob("*.[fF]90")), *sorted(C.glob("*.c"))]
         self.objects = {path: self.right / f"{path.stem}.o" for path in self.sources}
         for path in self.sources:
             if self.compile(path, path, self.right):
@@ -126,17 +126,20 @@ class Workshop:
     def _in_order(paths: Iterable[Path]) -> list[Path]:
         """Sort modules so that each comes after those it uses."""
         uses = {p: set(re.findall(r"^use (\w+), only", p.read_text(), re.M)) for p in paths}
+        # Other modules are for the processors of one kind, whose code is not judged.
+        here = {path.stem for path in uses}
         done: list[Path] = []
         while len(done) < len(uses):
             known = {path.stem for path in done}
-            done += [p for p in sorted(uses) if p not in done and uses[p] <= known]
+            done += [p for p in sorted(uses) if p not in done and uses[p] & here <= known]
         return done
 
     def compile(self, source: Path, named: Path, folder: Path) -> int:
-        command = [*compiler(named.suffix), *shlex.split(COMPILE[named.suffix])]
-        command += [f"-J{folder}"] if named.suffix == ".f90" else []
-        command += self.sanitize if named.suffix == ".c" else []
-        command += [*self.options[named.suffix], "-c", str(source)]
+        suffix = named.suffix.lower()
+        command = [*compiler(suffix), *shlex.split(COMPILE[suffix])]
+        command += [f"-J{folder}"] if suffix == ".f90" else []
+        command += self.sanitize if suffix == ".c" else []
+        command += [*self.options[suffix], "-c", str(source)]
         command += ["-o", str(folder / f"{named.stem}.o")]
         return subprocess.run(command, capture_output=True, check=False).returncode
 
@@ -144,7 +147,7 @@ class Workshop:
         """Link what a mutant of such a file is judged by: MINPACK alone, or the whole module."""
         wanted = {".f90": ("libminpack_own.so", (".f90",)), ".c": ("_core.so", (".f90", ".c"))}
         name, kinds = wanted[suffix]
-        parts = [str(part) for path, part in objects.items() if path.suffix in kinds]
+        parts = [str(part) for path, part in objects.items() if path.suffix.lower() in kinds]
         command = [*compiler(".f90"), "-shared", *self.sanitize, *parts, "-o", str(folder / name)]
         subprocess.run(command, check=True)
 

@@ -26,7 +26,7 @@ EQUIVALENT, DOCS = ROOT / "tools" / "mutation_equivalent.toml", ROOT / "docs" / 
 
 DEFAULT = [f"minpack/{name}.f90" for name in ("lmpar", "qrfac", "qrsolv")]
 DEFAULT += [f"minpack/lm_{name}.f90" for name in ("iteration", "fit", "model")]
-DEFAULT += [f"src/{name}.c" for name in ("snapshot", "problem", "convert", "coremodule")]
+DEFAULT += [f"src/{name}.c" for name in ("snapshot", "problem", "solve", "convert", "coremodule")]
 
 # The tests that judge, by file or else by language, in the order in which they run unless an
 # earlier mutant fell to another. A routine is judged by its own comparison with Argonne's routine.
@@ -35,7 +35,8 @@ _LOOP += ["routines::test_tolerances_to_the_last_bit", "routines::test_stopped_a
 _LOOP += ["routines::test_improper_input", "routines::test_diag_is_not_looked_at_unless_asked"]
 _LOOP += ["survivors_fortran"]
 _SHIM = [f"contract_{name}" for name in ("returns", "callbacks", "exceptions", "jacobian")]
-_SHIM += ["contract_not_finite", "contract_arguments", "config", "survivors_shim"]
+_SHIM += ["contract_not_finite", "contract_arguments", "config", "blocked_contract"]
+_SHIM += ["survivors_shim", "survivors_steps"]
 _SHIM += ["result_protocols", "hostile_callbacks", "hostile_results"]
 TESTS = {
     "lmpar": [
