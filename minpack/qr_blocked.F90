@@ -129,21 +129,22 @@ pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
     end select
 end subroutine blocked_tall_rows
 
-pure subroutine blocked_tall_differences(isa, m, n, points, f, r, ldr, work)
+pure subroutine blocked_tall_differences(isa, m, n, points, f, r, ldr, work) &
+    bind(c, name="blocked_tall_differences")
 !! As `blocked_tall_rows`, where A is what residuals at other points are above f, and not formed.
 
     ! Inputs
-    integer(ip), intent(in) :: isa
+    integer(ip), intent(in), value :: isa
         !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in) :: m
+    integer(ip), intent(in), value :: m
         !! number of rows
-    integer(ip), intent(in) :: n
+    integer(ip), intent(in), value :: n
         !! number of columns, at least 1
     real(dp), intent(in) :: points(m, n)
         !! shape (m, n); the residuals at the other points, a column each
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
-    integer(ip), intent(in) :: ldr
+    integer(ip), intent(in), value :: ldr
         !! leading dimension of `r`, at least n
 
     ! In-outputs

@@ -96,6 +96,18 @@ class Blocked:
         self.dll.blocked_tall_end(c_int32(n), *triangle)
         return r
 
+    def differences(self, points: Doubles, f: Doubles) -> Doubles:
+        """Return what `tall` returns for the columns of `points` less f."""
+        m, n = points.shape
+        r, points = np.full((padded(n), n + 1), self.rubbish, order="F"), points.copy(order="F")
+        work = self._work("tall", n)
+        triangle = _address(r), c_int32(r.shape[0]), _address(work)
+        self.dll.blocked_tall_start(c_int32(n), *triangle)
+        self._call("tall_differences", c_int32(m), c_int32(n), _address(points), _address(f),
+                   *triangle)  # fmt: skip
+        self.dll.blocked_tall_end(c_int32(n), *triangle)
+        return r
+
     def block(self, n: int) -> int:
         """Return how many rows are reduced at a time."""
         return int(self.dll.blocked_tall_block(c_int32(n)))

@@ -123,6 +123,17 @@ def test_the_bits_do_not_depend_on_the_portions(blocked: Blocked, m: int, n: int
                 assert np.array_equal(again, expected), (portion, name)
 
 
+@pytest.mark.parametrize(("m", "n"), [(5, 3), (513, 3), (1100, 40), (900, 130)])
+def test_differences_are_factored_as_if_they_had_been_formed(
+    blocked: Blocked, m: int, n: int
+) -> None:
+    rng = np.random.default_rng(m + n)
+    f = rng.normal(size=m)
+    points = f[:, np.newaxis] + 1e-8 * rng.normal(size=(m, n))
+    formed = points - f[:, np.newaxis]
+    assert np.array_equal(blocked.differences(points, f)[:n], blocked.tall(formed, f)[:n])
+
+
 @pytest.mark.parametrize("portion", [1, 7, 100])
 def test_any_portions_give_a_factorisation(
     blocked: Blocked, own_library: Library, portion: int
