@@ -93,16 +93,16 @@ def _pair(axes: Iterable[Axes] | None) -> tuple[Axes, Axes]:
             raise ValueError(f"axes must be 2, for the data and for the residuals, not {len(pair)}")
         return pair
     try:
-        from matplotlib.figure import Figure
+        from matplotlib import figure as figures
     except ImportError as error:
         # A broken dependency of an installed matplotlib would need another cure.
-        if (error.name or "").partition(".")[0] != "matplotlib":
+        if error.name != "matplotlib":
             raise
         raise ImportError(
             "The picture needs matplotlib, which installs with: pip install 'pyminpack[plot]'",
             name="matplotlib",
         ) from None
-    figure = Figure(figsize=(6.4, 4.8), dpi=144, layout="constrained")
+    figure = figures.Figure(figsize=(6.4, 4.8), dpi=144, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for each in (above, below):
         each.spines[["top", "right"]].set_visible(False)
