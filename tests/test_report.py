@@ -14,14 +14,13 @@ import pytest
 from decay import FULL, SIGMA, START, T, Y, full, info, jacobian, model, residuals
 
 import pyminpack
-from pyminpack import Report, leastsq, report
+from pyminpack import FitError, Report, curve_fit, leastsq, report
 
 optimize = pytest.importorskip("scipy.optimize", reason="SciPy's tuples are reported on too")
 
-curve_fits = [optimize.curve_fit]
-if hasattr(pyminpack, "curve_fit"):
-    curve_fits.append(pyminpack.curve_fit)
-each_curve_fit = pytest.mark.parametrize("curve_fit", curve_fits, ids=lambda f: f.__module__)
+each_curve_fit = pytest.mark.parametrize(
+    "curve_fit", [curve_fit, optimize.curve_fit], ids=lambda f: f.__module__
+)
 each_leastsq = pytest.mark.parametrize(
     "solver", [leastsq, optimize.leastsq], ids=lambda f: f.__module__
 )
@@ -224,6 +223,20 @@ def test_no_convergence_leaves_the_errors_unknown() -> None:
     assert np.isnan(found.standard_errors).all()
     assert found.errors_from == "not known: the fit did not converge"
     assert found.chi_square == pytest.approx((fit[2]["fvec"] ** 2).sum())
+
+
+def test_what_an_error_of_curve_fit_has() -> None:
+    with pytest.raises(FitError) as caught:
+        curve_fit(model, T, Y, START, maxfev=5)
+    error = caught.value
+    found = report((error.popt, error.pcov, error.infodict, error.mesg, error.ier))
+    assert found.ier == 5
+    np.testing.assert_allclose(found.covariance, error.pcov, rtol=1e-9)
+    with pytest.raises(FitError) as caught:
+        curve_fit(lambda t, a: a * t + np.nan, T, Y, [1.0])
+    error = caught.value
+    found = report((error.popt, error.pcov, error.infodict, error.mesg, error.ier))
+    assert found.errors_from == "not known: the fit did not converge"
 
 
 @pytest.mark.parametrize("absolute", [False, True])

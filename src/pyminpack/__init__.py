@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from ._build import version as __version__
 from ._config import show_config
+from ._curve_fit import curve_fit
+from ._errors import FitError, OptimizeWarning
 from ._leastsq import leastsq
 
 if TYPE_CHECKING:
@@ -25,4 +27,13 @@ else:
         return sorted({*globals(), *_LATER})
 
 
-__all__ = ["Report", "__version__", "leastsq", "report", "show_config"]
+__all__ = [
+    "FitError",
+    "OptimizeWarning",
+    "Report",
+    "__version__",
+    "curve_fit",
+    "leastsq",
+    "report",
+    "show_config",
+]
