@@ -119,7 +119,8 @@ class Report:
             Probability with which the band at any one abscissa covers the model's true value.
         axes : pair of matplotlib Axes, optional
             Where to draw: data and fit in the first, the residuals in the second. None: in a
-            figure of its own, of which pyplot knows nothing.
+            figure of its own, of which pyplot knows nothing. For a window that pyplot shows, take
+            those of ``pyplot.subplots(2, 1, sharex=True)``.
         xlabel, ylabel : str, optional
             What the data are, with their units. `xlabel` is "x" unless given, or "index".
 
@@ -144,6 +145,19 @@ class Report:
         ``q`` is the quantile of Student's t distribution with `degrees_of_freedom`; of the normal
         distribution with `absolute_sigma`, which says that the errors of the data are known. There
         is no band where the covariance is not known.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyminpack import curve_fit, report
+        >>> def line(x, height, slope):
+        ...     return height + slope * x
+        >>> x = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> y = np.array([1.1, 2.9, 5.2, 6.8])
+        >>> found = report(curve_fit(line, x, y, full_output=True), names=line)
+        >>> figure = found.plot(line, x, y, xlabel="time (s)", ylabel="height (m)")
+        >>> [each.get_ylabel() for each in figure.axes]
+        ['height (m)', 'residual']
         """
         from ._report_picture import draw
 
@@ -224,7 +238,7 @@ def report(
     return Report(
         names=names_of(names, parts.parameters.size),
         parameters=parts.parameters,
-        **evaluate(parts, bool(absolute_sigma))._asdict(),
+        **evaluate(parts, bool(absolute_sigma)),
         ier=parts.ier,
         message=parts.message,
         absolute_sigma=bool(absolute_sigma),

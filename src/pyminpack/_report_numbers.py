@@ -29,22 +29,6 @@ class Parts(NamedTuple):
     ier: int | None
 
 
-class Numbers(NamedTuple):
-    """What is made of it, under the names that the attributes of `Report` have."""
-
-    standard_errors: _Array
-    covariance: _Array
-    correlation: _Array
-    errors_from: str
-    chi_square: float | None
-    reduced_chi_square: float | None
-    degrees_of_freedom: int | None
-    iterations: int | None
-    iterations_at_most: int | None
-    nfev: int | None
-    njev: int | None
-
-
 def take_apart(fit: object) -> Parts:
     """Check that `fit` is what `leastsq` or `curve_fit` return, and name what is in it."""
     if not isinstance(fit, tuple):
@@ -88,8 +72,8 @@ def _matrix(matrix: Any, n: int) -> _Array:
     return found
 
 
-def evaluate(parts: Parts, absolute_sigma: bool) -> Numbers:
-    """Make the numbers of a report."""
+def evaluate(parts: Parts, absolute_sigma: bool) -> dict[str, Any]:
+    """Return what is made of the tuple, by the names that the attributes of `Report` have."""
     norm, freedom = _residuals(parts)
     # The root of the reduced chi-square.
     scale = norm / freedom**0.5 if norm is not None and freedom and freedom > 0 else None
@@ -102,19 +86,19 @@ def evaluate(parts: Parts, absolute_sigma: bool) -> Numbers:
         covariance = matrix * units * np.reshape(units, (-1, 1))
     nfev, njev = _count(parts, "nfev"), _count(parts, "njev")
     iterations, at_most = _iterations(parts, nfev, njev)
-    return Numbers(
-        standard_errors=standard_errors,
-        covariance=covariance,
-        correlation=correlation,
-        errors_from=errors_from,
-        chi_square=None if norm is None else _square(norm),
-        reduced_chi_square=None if scale is None else _square(scale),
-        degrees_of_freedom=freedom,
-        iterations=iterations,
-        iterations_at_most=at_most,
-        nfev=nfev,
-        njev=njev,
-    )
+    return {
+        "standard_errors": standard_errors,
+        "covariance": covariance,
+        "correlation": correlation,
+        "errors_from": errors_from,
+        "chi_square": None if norm is None else _square(norm),
+        "reduced_chi_square": None if scale is None else _square(scale),
+        "degrees_of_freedom": freedom,
+        "iterations": iterations,
+        "iterations_at_most": at_most,
+        "nfev": nfev,
+        "njev": njev,
+    }
 
 
 def _square(x: float) -> float:
