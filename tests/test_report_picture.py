@@ -212,6 +212,38 @@ def test_other_xdata_are_drawn_over_the_index(form: Any) -> None:
     np.testing.assert_allclose(high, plane(PLANE, *fit[0]) + half, rtol=1e-9)
 
 
+class Column:
+    """Numbers that are no array but give one of themselves, as those of pandas do."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return T
+
+    def __rmul__(self, other: Any) -> Any:
+        return other * T
+
+
+def test_a_column_of_a_table_is_an_abscissa() -> None:
+    above, below = FOUND.plot(model, Column(), Y).axes
+    np.testing.assert_array_equal(parts(above)[2].lines[0].get_xdata(), T)
+    assert below.get_xlabel() == "x"
+
+
+@pytest.mark.parametrize(
+    "x", [T + 1j, np.array(list("abcdefg")), object()], ids=["complex", "text", "object"]
+)
+def test_whatever_is_no_real_number_is_drawn_over_the_index(x: Any) -> None:
+    _, below = FOUND.plot(lambda x, *b: model(T, *b), x, Y).axes
+    assert below.get_xlabel() == "index"
+
+
+def test_points_without_a_value_are_left_out() -> None:
+    y = np.where(T == 1.0, np.nan, Y)
+    above, below = FOUND.plot(model, T, y, SIGMA).axes
+    for axes in (above, below):
+        assert np.isnan(parts(axes)[2].lines[0].get_ydata()).tolist() == np.isnan(y).tolist()
+    above.figure.savefig(io.BytesIO())
+
+
 def test_a_label_for_the_index() -> None:
     _, below = FOUND.plot(lambda x, *b: model(T, *b), None, Y, xlabel="channel").axes
     assert below.get_xlabel() == "channel"
@@ -355,14 +387,8 @@ def test_quantiles_that_have_a_formula(level: float) -> None:
     [
         ((3, T, Y), {}, TypeError, "f must be callable"),
         ((model, T, 1j * Y), {}, TypeError, "ydata must be real numbers"),
-        (
-            (model, T, np.ones((7, 1))),
-            {},
-            ValueError,
-            r"ydata must be of shape \(M,\), not \(7, 1\)",
-        ),
-        ((model, T, []), {}, ValueError, r"ydata must be of shape \(M,\), not \(0,\)"),
-        ((model, list("abcdefg"), Y), {}, TypeError, "xdata must be real numbers"),
+        ((model, T, np.ones((7, 1))), {}, ValueError, "ydata must be one-dimensional"),
+        ((model, T, []), {}, ValueError, "ydata must not be empty"),
         ((model, T, Y[1:]), {}, ValueError, r"f must return an array of shape \(6,\).*\(7,\)"),
         ((lambda t, *b: model(T, *b), T, Y), {}, ValueError, r"\(1000,\).*not of shape \(7,\)"),
         ((lambda t, *b: "text", T, Y), {}, TypeError, "what f returns must be real numbers"),

@@ -165,6 +165,12 @@ def test_no_degrees_of_freedom() -> None:
     assert found["standard errors"] == "not known: there are as many parameters as data"
 
 
+def test_counts_have_all_their_digits() -> None:
+    m = 1_234_567
+    fit = leastsq(lambda b: np.full(m, b[0]) - 1.0, [1.0], full_output=True)
+    assert facts(str(report(fit)))["degrees of freedom"] == "1234566"
+
+
 def test_a_solver_that_does_not_count_differences() -> None:
     nothing = {key: FULL[2][key] for key in ("fvec", "nfev")}
     found = facts(str(report(full(infodict=nothing))))

@@ -108,8 +108,8 @@ class Report:
             The model as `curve_fit` takes it: ``f(xdata, *parameters)`` returns M values. It is
             called with other abscissae too, to draw a smooth curve.
         xdata : array_like or object
-            Where the data were taken. M numbers are the abscissa; anything else is handed to `f`
-            as it is, and the picture is over the index of the data.
+            Where the data were taken, as `curve_fit` takes it. M real numbers are the abscissa;
+            with anything else the picture is over the index of the data.
         ydata : array_like, shape (M,)
             The data.
         sigma : array_like, optional

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._data import _as_xdata, _as_ydata
 from ._leastsq import _as_float64, _not_callable, _real
 from ._report_band import normal_quantile, standard_deviation, student_quantile
 
@@ -47,26 +48,22 @@ def draw(
     level = _real("level", level)
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be between 0 and 1, not {level:g}")
-    y = _as_float64("ydata", np.asarray(ydata))
-    if y.ndim != 1 or y.size == 0:
-        raise ValueError(f"ydata must be of shape (M,), not {y.shape}")
+    # As curve_fit hands them to f.
+    x: Any = _as_xdata(xdata)
+    y: _Array = _as_ydata(ydata)
     errors = None if sigma is None else _error_bars(sigma, y.size)
-    # As curve_fit does it.
-    if isinstance(xdata, (list, tuple, np.ndarray)):
-        xdata = _as_float64("xdata", np.asarray(xdata))
-    residuals = y - _values(f, xdata, report.parameters, y.size)
-
+    residuals = y - _values(f, x, report.parameters, y.size)
     above, below = _pair(axes)
-    if isinstance(xdata, np.ndarray) and xdata.shape == y.shape:
-        abscissa = xdata
-        curve_x = curve_at = _grid(xdata, above.get_xscale() == "log")
-    else:
-        curve_x = xdata
+    abscissa = _abscissa(x, y.size)
+    curve_at: _Array
+    if abscissa is None:
         abscissa = curve_at = np.arange(y.size, dtype=np.float64)
         xlabel = "index" if xlabel is None else xlabel
+    else:
+        x = curve_at = _grid(abscissa, above.get_xscale() == "log")
 
     def model(parameters: _Array) -> _Array:
-        return _values(f, curve_x, parameters, curve_at.size)
+        return _values(f, x, parameters, curve_at.size)
 
     curve = model(report.parameters)
     _draw_curve(above, below, curve_at, curve)
@@ -113,6 +110,16 @@ def _pair(axes: Iterable[Axes] | None) -> tuple[Axes, Axes]:
     return above, below
 
 
+def _abscissa(x: Any, m: int) -> _Array | None:
+    """Return what the data are drawn over; None if it is not M real numbers."""
+    if not hasattr(x, "__array__"):
+        return None
+    array = np.asarray(x)
+    if array.shape != (m,) or array.dtype.kind not in "biuf":
+        return None
+    return array.astype(np.float64)
+
+
 def _error_bars(sigma: ArrayLike, m: int) -> _Array:
     """Return the standard deviations of the data out of what `curve_fit` takes as sigma."""
     errors = _as_float64("sigma", np.asarray(sigma))
@@ -126,12 +133,12 @@ def _error_bars(sigma: ArrayLike, m: int) -> _Array:
     return np.broadcast_to(errors, (m,))
 
 
-def _grid(x: _Array, logarithmic: bool) -> NDArray[Any]:
+def _grid(x: _Array, logarithmic: bool) -> _Array:
     """Return abscissae for a smooth curve, evenly spaced on the axis."""
     first, last = float(np.nanmin(x)), float(np.nanmax(x))
-    if logarithmic and first > 0.0:
-        return np.geomspace(first, last, _POINTS)
-    return np.linspace(first, last, _POINTS)
+    spaced = np.geomspace if logarithmic and first > 0.0 else np.linspace
+    grid: _Array = spaced(first, last, _POINTS, dtype=np.float64)
+    return grid
 
 
 def _values(f: Callable[..., Any], x: Any, parameters: _Array, size: int) -> _Array:

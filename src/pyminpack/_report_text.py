@@ -182,7 +182,9 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _number(number: float | None) -> str | None:
-    return None if number is None else f"{number:.6g}"
+    if isinstance(number, float):
+        return f"{number:.6g}"
+    return None if number is None else str(number)
 
 
 def _iterations(report: Report) -> str | None:
