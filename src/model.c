@@ -16,7 +16,7 @@
 #define FEW 16
 
 typedef struct {
-    PyObject_HEAD
+    PyObject ob_base;
     vectorcallfunc vectorcall;
     PyObject *f;            /* strong */
     PyObject *xdata;        /* strong */
@@ -242,8 +242,9 @@ residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->f = Py_NewRef(f);
     self->xdata = Py_NewRef(xdata);
     self->ydata = (PyArrayObject *)Py_NewRef(ydata);
-    self->weights = (PyArrayObject *)(weights == Py_None ? NULL
-                                                         : Py_NewRef(weights));
+    if (weights != Py_None) {
+        self->weights = (PyArrayObject *)Py_NewRef(weights);
+    }
     self->convert = Py_NewRef(convert);
     self->n = PyArray_SIZE(x);
     self->calls = 1;

@@ -221,13 +221,14 @@ def curve_fit(
         raise _not_callable("f", f)
     if jac is not None and not callable(jac):
         raise TypeError(f"jac must be callable, or None for forward differences, not {jac!r}")
+    absolute_sigma, full_output = bool(absolute_sigma), bool(full_output)
     _require_lm(method, bounds)
     if kwargs:
         _require_options(kwargs)
     start = np.ones(count_parameters(f)) if p0 is None else _start(p0)
     n = start.size
     x, y, keep = settle_data(xdata, ydata, check_finite, nan_policy)
-    weights = None if sigma is None else weights_of(sigma, y.size if keep is None else keep.size, keep)
+    weights = None if sigma is None else weights_of(sigma, y.size, keep)
     values, y, precision = first_values(f(x, *start), y)
     m = y.size
     if n > m:

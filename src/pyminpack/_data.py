@@ -75,7 +75,7 @@ def _as_ydata(ydata: Any) -> _Array:
         y = y.reshape(1)
     if y.ndim != 1:
         raise ValueError(
-            f"ydata must be one-dimensional, and has shape {y.shape}; ravel() it, and what f returns"
+            f"ydata must be one-dimensional, and has shape {y.shape}; ravel() it and what f returns"
         )
     if y.size == 0:
         raise ValueError("ydata must not be empty")
@@ -159,8 +159,7 @@ def _where_nan(xdata: Any) -> _Mask | None:
 def _require_no_nan(name: str, nan: _Mask | None) -> None:
     if nan is not None and nan.any():
         raise ValueError(
-            f"The input contains nan values: {name}{_first(nan)} is NaN, "
-            "and nan_policy is 'raise'"
+            f"The input contains nan values: {name}{_first(nan)} is NaN, and nan_policy is 'raise'"
         )
 
 
@@ -212,12 +211,13 @@ def weights_of(sigma: Any, m: int, keep: _Mask | None) -> _Array:
     """
     Return what residuals are multiplied by: a vector (M,), or of a 2-D sigma a matrix (M, M).
 
-    `sigma` is that of all `m` points, `keep` says which of them are fitted.
+    `m` points are fitted; where some were left out, `keep` says of all which they are.
     """
     array = real_copy("sigma", sigma)
     if array.ndim <= 1 and array.size == 1:
-        array = np.full(m if keep is None else np.count_nonzero(keep), array)
-        return _inverse(array)
+        return _inverse(np.full(m, array))
+    if keep is not None:
+        m = keep.size
     if array.shape == (m,):
         return _inverse(array if keep is None else array[keep])
     if array.shape == (m, m):
