@@ -13,14 +13,43 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run_examples(count: int) -> dict[str, object]:
+    """Run the first examples, each of which may use what those before it defined."""
+    assert count <= len(EXAMPLES)
     namespace: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), namespace)
+    for code in EXAMPLES[:count]:
+        exec(compile(code, "README.md", "exec"), namespace)
+    return namespace
+
+
+def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace = run_examples(1)
     np.testing.assert_allclose(namespace["b"], [3.46644, 0.853509, 1.49722], rtol=1e-5)
     assert (np.asarray(namespace["standard_errors"]) < 0.05).all()
     assert namespace["ier"] in (1, 2, 3, 4)
+    np.testing.assert_allclose(namespace["popt"], namespace["b"], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(np.asarray(namespace["pcov"]))), namespace["standard_errors"], rtol=1e-4
+    )
     assert str(namespace["mesg"]) in capsys.readouterr().out
+
+
+def test_the_report_is_what_is_printed_and_drawn(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    run_examples(len(EXAMPLES))
+    (printed,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    assert capsys.readouterr().out.endswith(printed)
+    # Fonts and lines look a little different with every matplotlib; the size does not.
+    headers = [
+        (folder / "fit.png").read_bytes()[:24] for folder in (tmp_path, ROOT / "docs" / "images")
+    ]
+    assert headers[0] == headers[1]
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "minpack/README.md"])
