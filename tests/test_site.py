@@ -155,6 +155,11 @@ def test_every_fortran_routine_and_argument_is_described(site: Path) -> None:
     assert {"lmder", "lmdif", "lmpar", "qrfac", "qrsolv", "covar", "chkder", "enorm"} <= {
         module for module, _, _ in routines
     }
+    for source in (ROOT / "minpack").glob("*.[fF]90"):
+        assert f'id="fortran-{source.stem}"' in text
+        purpose = re.match(r"module \w+\n!! ([\w -]+)", source.read_text())
+        assert purpose
+        assert purpose[1] in text
     for module, name, arguments in routines:
         description = described[f"{module}-{name}"]
         for argument in arguments:

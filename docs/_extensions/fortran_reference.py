@@ -23,7 +23,14 @@ _TYPES: Final = {
     "integer(ip)": "integer",
     "integer(wide_ip)": "64-bit integer",
 }
-_INTENTS: Final = {"in": "in", "out": "out", "inout": "in and out"}
+_ATTRIBUTES: Final = {
+    "parameter": "constant",
+    "optional": "optional",
+    "value": "by value",
+    "intent(in)": "in",
+    "intent(out)": "out",
+    "intent(inout)": "in and out",
+}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -34,26 +41,22 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def label_of(module: str) -> str:
-    """Return the label of the description of a module."""
-    return f"fortran-{module}"
+def label_of(module: str, member: str = "") -> str:
+    """Return the label of the description of a module, or of a member of it."""
+    return f"fortran-{module}-{member}" if member else f"fortran-{module}"
+
+
+def reference(label: str, docname: str, *children: nodes.Node) -> addnodes.pending_xref:
+    """Return a link to what is described under a label."""
+    target = {"refdomain": "std", "reftype": "ref", "reftarget": label, "refexplicit": True}
+    return addnodes.pending_xref("", *children, **target, refwarn=True, refdoc=docname)
 
 
 def _lead_links_here(app: Sphinx, doctree: nodes.document) -> None:
     """Replace links to sources by references to their descriptions."""
     for node in list(doctree.findall(addnodes.download_reference)):
         if found := re.search(r"\bminpack/(\w+)\.[fF]90$", node["reftarget"]):
-            reference = addnodes.pending_xref(
-                "",
-                *node.children,
-                refdomain="std",
-                reftype="ref",
-                reftarget=label_of(found[1]),
-                refexplicit=True,
-                refwarn=True,
-                refdoc=app.env.docname,
-            )
-            node.replace_self(reference)
+            node.replace_self(reference(label_of(found[1]), app.env.docname, *node.children))
 
 
 class FortranModules(SphinxDirective):
@@ -69,10 +72,7 @@ class FortranModules(SphinxDirective):
         (path,) = Path(self.env.srcdir, "minpack").glob(f"{name}.[fF]90")
         self.env.note_dependency(str(path))
         module = read_module(path)
-        section = nodes.section("", nodes.title(name, name), ids=[label_of(name)])
-        self.env.domains.standard_domain.note_hyperlink_target(
-            label_of(name), self.env.docname, label_of(name), name
-        )
+        section = nodes.section("", nodes.title(name, name), ids=[self._target(name, label_of(name))])
         section += _paragraphs(module.text)
         section += self._members(module)
         # Sphinx counts lines from there.
@@ -80,9 +80,15 @@ class FortranModules(SphinxDirective):
             self.set_source_info(item)
         return section
 
+    def _target(self, name: str, label: str) -> str:
+        """Let links lead to a label, which is also returned."""
+        domain = self.env.domains.standard_domain
+        domain.note_hyperlink_target(label, self.env.docname, label, name)
+        return label
+
     def _members(self, module: Module) -> Iterator[nodes.Node]:
         if module.constants:
-            yield _definitions(module.constants.values())
+            yield self._definitions(module.constants.values())
         for member in (*module.types.values(), *module.routines.values()):
             yield from self._member(module, member)
 
@@ -90,7 +96,7 @@ class FortranModules(SphinxDirective):
         missing = _undescribed(member)
         if missing:
             raise ExtensionError(f"minpack/{module.name}: no text for {missing} of {member.name}")
-        identity = f"{label_of(module.name)}-{member.name}"
+        identity = self._target(member.name, label_of(module.name, member.name))
         kind = member.kind if isinstance(member, Routine) else "type"
         yield addnodes.index(
             entries=[("single", f"{member.name} (Fortran {kind})", identity, "", None)]
@@ -101,10 +107,34 @@ class FortranModules(SphinxDirective):
         content = addnodes.desc_content("", *_paragraphs(member.text))
         names = member.arguments if isinstance(member, Routine) else member.variables
         if names:
-            content += _definitions(member.variables[name] for name in names)
+            content += self._definitions(member.variables[name] for name in names)
         yield addnodes.desc(
             "", signature, content, domain="fortran", objtype=kind, classes=["fortran", kind]
         )
+
+
+    def _definitions(self, variables: Iterable[Variable]) -> nodes.definition_list:
+        """Return what each name means, in the form that numpydoc gives to parameters."""
+        items = nodes.definition_list(classes=["fortran-names"])
+        for variable in variables:
+            items += nodes.definition_list_item(
+                "",
+                nodes.term("", "", nodes.strong(variable.name, variable.name)),
+                nodes.classifier("", "", *self._kind(variable)),
+                nodes.definition("", *_paragraphs(variable.text)),
+            )
+        return items
+
+    def _kind(self, variable: Variable) -> Iterator[nodes.Node]:
+        """Return type and direction in words."""
+        if found := re.fullmatch(r"procedure\((\w+)\)", variable.type):
+            yield nodes.Text("procedure, ")
+            label = label_of("callbacks", found[1])
+            yield reference(label, self.env.docname, nodes.literal(found[1], found[1]))
+            return
+        words = [_TYPES.get(variable.type, variable.type) + " array" * bool(variable.shape)]
+        words += [meaning for word, meaning in _ATTRIBUTES.items() if word in variable.attributes]
+        yield nodes.Text(", ".join(words))
 
 
 def _undescribed(member: Routine | Type) -> list[str]:
@@ -125,32 +155,6 @@ def _signature(member: Routine | Type, kind: str) -> Iterator[nodes.Node]:
             for name in member.arguments
         ]
         yield addnodes.desc_parameterlist("", "", *parameters)
-
-
-def _definitions(variables: Iterable[Variable]) -> nodes.definition_list:
-    """Return what each name means, in the form that numpydoc gives to parameters."""
-    items = nodes.definition_list(classes=["fortran-names"])
-    for variable in variables:
-        items += nodes.definition_list_item(
-            "",
-            nodes.term("", "", nodes.strong(variable.name, variable.name)),
-            nodes.classifier("", "", *_inline(_kind_of(variable))),
-            nodes.definition("", *_paragraphs(variable.text)),
-        )
-    return items
-
-
-def _kind_of(variable: Variable) -> str:
-    """Return type, shape and direction in words."""
-    if variable.type.startswith("procedure("):
-        return f"procedure, `{variable.type[len('procedure(') : -1]}`"
-    words = _TYPES.get(variable.type, variable.type)
-    if variable.shape:
-        words += " array"
-    for attribute, meaning in (("parameter", "constant"), ("optional", "optional"), ("value", "by value")):
-        if attribute in variable.attributes:
-            words += f", {meaning}"
-    return f"{words}, {_INTENTS[variable.intent]}" if variable.intent else words
 
 
 def _paragraphs(lines: list[str]) -> Iterator[nodes.Node]:

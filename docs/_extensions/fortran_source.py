@@ -32,12 +32,6 @@ class Variable:
     shape: str
     text: list[str]
 
-    @property
-    def intent(self) -> str:
-        """Whether it is "in", "out" or "inout"; empty for what has no intent."""
-        found = [word for word in self.attributes if word.startswith("intent(")]
-        return found[0][len("intent(") : -1] if found else ""
-
 
 @dataclass
 class Routine:
@@ -76,14 +70,16 @@ def read_module(path: Path) -> Module:
     module = Module(path.stem)
     public: set[str] = set()
     scope: Module | Routine | Type = module
-    text = module.text
+    text: list[str] = []
     for line in _statements(path.read_text(encoding="utf-8")):
         if line.startswith("!!"):
             text.append(line[2:].removeprefix(" "))
             continue
         # Text belongs to the statement right above it.
         text = []
-        if header := _HEADER.match(line):
+        if line == f"module {module.name}":
+            text = module.text
+        elif header := _HEADER.match(line):
             scope = Routine(
                 header["name"], header["kind"], header["type"] or "", _split(header["arguments"])
             )
