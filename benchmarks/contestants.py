@@ -78,6 +78,20 @@ def with_leastsq(leastsq: Callable[..., Any], problem: Problem, _: Answer, **mor
     return Run(partial(fit, **problem.options), answer)
 
 
+def with_curve_fit(curve_fit: Callable[..., Any], problem: Problem, _: Answer) -> Run | None:
+    """pyminpack's and SciPy's curve_fit are called alike."""
+    if problem.curve is None:
+        return None
+    fit = partial(curve_fit, *problem.curve, problem.x0, **problem.options)
+
+    def answer() -> Answer:
+        # So that the covariance is the inverse of J.T @ J.
+        x, covariance, info, _, _ = fit(absolute_sigma=True, full_output=True)
+        return Answer(x, info["nfev"], None, covariance)
+
+    return Run(fit, answer)
+
+
 def without_python(library: ctypes.CDLL, problem: Problem, _: Answer) -> Run | None:
     if problem.native is None:
         return None
@@ -166,12 +180,13 @@ def installed(
 
 
 def ours() -> list[Contestant]:
-    from pyminpack import leastsq, show_config
+    from pyminpack import curve_fit, leastsq, show_config
 
     version = show_config("dict")["pyminpack"]
     return [
         Contestant(OURS, version, partial(with_leastsq, leastsq)),
         Contestant(f"{OURS} qr=minpack", version, partial(with_leastsq, leastsq, qr="minpack")),
+        Contestant(f"curve_fit of {OURS}", version, partial(with_curve_fit, curve_fit)),
     ]
 
 
@@ -180,6 +195,13 @@ def scipy() -> Contestant:
 
     version = importlib.metadata.version("scipy")
     return Contestant(f"SciPy {version}", version, partial(with_leastsq, leastsq))
+
+
+def scipy_curve_fit() -> Contestant:
+    from scipy.optimize import curve_fit
+
+    version = importlib.metadata.version("scipy")
+    return Contestant("curve_fit of SciPy", version, partial(with_curve_fit, curve_fit))
 
 
 def lmfit() -> Contestant:
@@ -212,6 +234,7 @@ def contestants(folder: Path, say: Callable[[str], None]) -> list[Contestant]:
     return [
         *ours(),
         *installed("SciPy", say, scipy),
+        *installed("SciPy", say, scipy_curve_fit),
         *argonne(folder, say),
         qr(),
         *installed("lmfit", say, lmfit),

@@ -41,6 +41,8 @@ METHOD = """\
   no fit.
 - *pyminpack qr=minpack* keeps Argonne's bits at any size; plain *pyminpack* chooses by size
   (`qr="auto"`).
+- *curve_fit* of pyminpack and of SciPy do the same fit from the model and the data, and return the
+  covariance too.
 """
 
 WHERE_NOT = """\

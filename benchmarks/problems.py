@@ -41,6 +41,8 @@ class Problem:
         The function of floor.c that computes the same residuals, and the arrays it needs.
     matrix
         What has to be factored for each Jacobian, where that is always the same matrix.
+    curve
+        The model, xdata and ydata of which func gives the residuals, as `curve_fit` takes them.
     instead
         Whether lmfit and odrpack are run on it too.
     goal
@@ -59,6 +61,7 @@ class Problem:
     axes: tuple[str, ...] = ()
     native: tuple[str, tuple[Vector, ...]] | None = None
     matrix: Vector | None = None
+    curve: tuple[Callable[..., Vector], Vector, Vector] | None = None
     instead: bool = False
     goal: float | None = None
     beside: bool = False
@@ -90,13 +93,18 @@ def exponential() -> Problem:
     noise = 0.01 * np.random.default_rng(0).normal(size=t.size)
     y = np.asarray(2.5 * np.exp(-1.3 * t) + 0.5 + noise, dtype=np.float64)
 
+    def model(t: Vector, a: float, b: float, c: float) -> Vector:
+        values: Vector = a * np.exp(-b * t) + c
+        return values
+
     def func(x: Vector) -> Vector:
         residuals: Vector = x[0] * np.exp(-x[1] * t) + x[2] - y
         return residuals
 
     return Problem(
         "exponential, 50 points", "small", func, np.array([1.0, 1.0, 0.0]), t.size,
-        goal=1 / 0.85, options={"epsfcn": EPSFCN}, native=("exponential", (t, y)), instead=True,
+        goal=1 / 0.85, options={"epsfcn": EPSFCN}, native=("exponential", (t, y)),
+        curve=(model, t, y), instead=True,
     )  # fmt: skip
 
 

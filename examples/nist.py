@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyminpack import leastsq
+from pyminpack import Report, leastsq, report
 
 Vector = NDArray[np.float64]
 Scalar = TypeVar("Scalar", np.float64, np.complex128)
@@ -157,36 +157,7 @@ def log_relative_error(value: ArrayLike, certified: ArrayLike) -> Vector:
     return np.clip(digits, 0.0, float(CERTIFIED_DIGITS))
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """What a fit found: parameters (n,) and their standard errors (n,), NaN when unknown.
-
-    `njev` is 0 when no function was given for the Jacobian.
-    """
-
-    parameters: Vector
-    standard_errors: Vector
-    rss: float
-    nfev: int
-    njev: int
-    ier: int
-    message: str
-
-
-def fit(dataset: Dataset, start: ArrayLike, **options: Any) -> Fit:
+def fit(dataset: Dataset, start: ArrayLike, **options: Any) -> Report:
     """Fit `dataset` from the parameters `start` (n,); `options` are those of `leastsq`."""
-    b, cov_x, infodict, message, ier = leastsq(dataset.residual, start, full_output=True, **options)
-    rss = float(infodict["fvec"] @ infodict["fvec"])
-    if cov_x is None:
-        standard_errors = np.full(b.size, np.nan)
-    else:
-        standard_errors = np.sqrt(np.diag(cov_x) * rss / (dataset.y.size - b.size))
-    return Fit(
-        parameters=b,
-        standard_errors=standard_errors,
-        rss=rss,
-        nfev=infodict["nfev"],
-        njev=infodict.get("njev", 0),
-        ier=ier,
-        message=message,
-    )
+    names = [f"b{j}" for j in range(1, dataset.certified.size + 1)]
+    return report(leastsq(dataset.residual, start, full_output=True, **options), names=names)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from nist import TIGHT, Dataset, Fit, Vector, fit, load, log_relative_error
+from nist import TIGHT, Dataset, Vector, fit, load, log_relative_error
+
+from pyminpack import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,15 +34,13 @@ AXES: Final = {
     "ENSO": ("time (months)", "pressure, Easter Island \N{MINUS SIGN} Darwin"),
     "Eckerle4": ("wavelength", "transmittance"),
     "Hahn1": ("temperature (K)", "thermal expansion of copper"),
-    "Nelson": ("fitted value", "log dielectric breakdown strength"),
+    "Nelson": ("number of the observation", "log dielectric breakdown strength"),
     "Rat42": ("growing time", "pasture yield"),
     "Rat43": ("growing time", "onion dry weight"),
     "Thurber": ("log density", "electron mobility"),
 }
 """What NIST says x and y are; of the other sets they are plain "x" and "y"."""
 
-DATA_COLOUR: Final = "#6b7785"
-FIT_COLOUR: Final = "#c8102e"
 TEXT_COLOUR: Final = "#22272e"
 
 STYLE: Final[dict[Any, Any]] = {
@@ -64,10 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     datasets = load()
     options = _parser(datasets.keys()).parse_args(arguments)
     chosen = [datasets[name] for name in options.names]
-    # With the exact Jacobian MINPACK asks for one an iteration, so njev counts iterations.
     fits = [fit(each, each.starts[0], Dfun=each.jacobian, **TIGHT) for each in chosen]
     for dataset, result in zip(chosen, fits, strict=True):
-        print("\n".join(report(dataset, result)), end="\n\n")
+        print("\n".join(comparison(dataset, result)), end="\n\n")
     try:
         path = draw(chosen, fits, options.output)
     except ImportError as error:
@@ -111,7 +110,7 @@ def _parser(known: Collection[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def report(dataset: Dataset, result: Fit) -> Iterator[str]:
+def comparison(dataset: Dataset, result: Report) -> Iterator[str]:
     """Yield lines that set a fit beside the certified values."""
     m, n = dataset.y.size, dataset.certified.size
     yield f"{dataset.name} ({dataset.level} difficulty): {m} observations, {n} parameters"
@@ -119,22 +118,22 @@ def report(dataset: Dataset, result: Fit) -> Iterator[str]:
     yield ""
     yield from _table(dataset, result)
     yield ""
-    digits = log_relative_error(result.rss, dataset.rss)
+    assert result.chi_square is not None
+    digits = log_relative_error(result.chi_square, dataset.rss)
     yield (
-        f"  residual sum of squares {result.rss:.10e}, certified {dataset.rss:.10e}: "
+        f"  residual sum of squares {result.chi_square:.10e}, certified {dataset.rss:.10e}: "
         f"{digits:.1f} digits"
     )
     yield (
-        f"  {result.njev} iterations: {result.nfev} calls of the residual function, "
+        f"  {result.iterations} iterations: {result.nfev} calls of the residual function, "
         f"{result.njev} of the Jacobian"
     )
-    message = " ".join(result.message.split())
     yield from textwrap.wrap(
-        f"stopped: {message}", width=100, initial_indent="  ", subsequent_indent="    "
+        f"stopped: {result.message}", width=100, initial_indent="  ", subsequent_indent="    "
     )
 
 
-def _table(dataset: Dataset, result: Fit) -> Iterator[str]:
+def _table(dataset: Dataset, result: Report) -> Iterator[str]:
     """Yield rows of a table: a parameter each, estimated, certified, digits of agreement."""
     row = "  {:9}  {:>17}  {:>17}  {:>17}  {:>17}  {:>8}  {:>8}"
     yield row.format("", "", "", "certified", "certified", "digits", "digits")
@@ -151,14 +150,14 @@ def _table(dataset: Dataset, result: Fit) -> Iterator[str]:
     error_digits = log_relative_error(result.standard_errors, dataset.standard_errors)
     for j in range(dataset.certified.size):
         yield row.format(
-            f"b{j + 1}",
+            result.names[j],
             *(f"{column[j]:.10e}" for column in columns),
             f"{value_digits[j]:.1f}",
             f"{error_digits[j]:.1f}",
         )
 
 
-def draw(datasets: Sequence[Dataset], fits: Sequence[Fit], directory: Path) -> Path:
+def draw(datasets: Sequence[Dataset], fits: Sequence[Report], directory: Path) -> Path:
     """Draw data, fits and residuals into a PNG in `directory` and return its path.
 
     Raises ImportError when matplotlib is not installed.
@@ -187,47 +186,25 @@ def draw(datasets: Sequence[Dataset], fits: Sequence[Fit], directory: Path) -> P
     return path
 
 
-def _draw_one(dataset: Dataset, result: Fit, above: Axes, below: Axes) -> None:
-    """Draw data and fitted curve into `above`, residuals into `below`."""
-    abscissa, curve_x, curve_y = _curve(dataset, result.parameters)
-    x_label, y_label = AXES.get(dataset.name, ("x", "y"))
-    size = 26 if dataset.y.size < 60 else 12
-    dots: dict[str, Any] = {"s": size, "color": DATA_COLOUR, "linewidths": 0, "alpha": 0.8}
+def _draw_one(dataset: Dataset, result: Report, above: Axes, below: Axes) -> None:
+    """Draw data, fit and confidence band into `above`, residuals into `below`."""
 
-    above.scatter(abscissa, dataset.y, label="NIST data", **dots)
-    above.plot(curve_x, curve_y, color=FIT_COLOUR, linewidth=1.6, label="pyminpack fit")
+    def model(x: Vector, *b: float) -> Vector:
+        return replace(dataset, x=x).model(np.array(b))
+
+    x_label, y_label = AXES.get(dataset.name, (None, "y"))
+    axes = (above, below)
+    result.plot(model, dataset.x, dataset.y, axes=axes, xlabel=x_label, ylabel=y_label)
     digits = log_relative_error(result.parameters, dataset.certified).min()
     above.set_title(dataset.name, fontsize=15, fontweight="bold", loc="left", pad=24)
     above.text(
         0.0,
         1.025,
-        f"parameters agree with NIST to {digits:.1f} digits, {result.njev} iterations",
+        f"parameters agree with NIST to {digits:.1f} digits, {result.iterations} iterations",
         transform=above.transAxes,
         fontsize=10.5,
     )
-    above.set_ylabel(y_label)
-    above.legend(loc="best", fontsize=10)
     above.tick_params(labelbottom=False)
-
-    below.axhline(0.0, color=FIT_COLOUR, linewidth=1.2)
-    # The residual function is model less data; a reader of plots expects data less model.
-    below.scatter(abscissa, -dataset.residual(result.parameters), **dots)
-    below.set_xlabel(x_label)
-    below.set_ylabel("residual")
-
-
-def _curve(dataset: Dataset, b: Vector) -> tuple[Vector, Vector, Vector]:
-    """Return abscissae of the data (m,), and x and y of a smooth fitted curve.
-
-    Two predictors have no one curve: there the data go over their fitted values, and the curve
-    is the diagonal.
-    """
-    if dataset.x.ndim == 2:
-        fitted = dataset.model(b)
-        ends = np.array([fitted.min(), fitted.max()])
-        return fitted, ends, ends
-    grid = np.linspace(dataset.x.min(), dataset.x.max(), 2000)
-    return dataset.x, grid, replace(dataset, x=grid).model(b)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-/* pyminpack._core: one function that solves, one that makes the covariance.
- * Arguments come settled from _leastsq.py; they are checked here only so far
- * that no caller can crash the interpreter. */
+/* pyminpack._core: one function that solves, one that makes the covariance,
+ * and a type for the residuals of curve_fit. Arguments come settled from
+ * Python; they are checked here only so far that no caller can crash the
+ * interpreter. */
 #define PYMINPACK_IMPORT_ARRAY
 #include "numpy_api.h"
 
@@ -11,6 +12,7 @@
 
 #include "convert.h"
 #include "minpack.h"
+#include "model.h"
 #include "problem.h"
 #include "solve.h"
 #include "triangle.h"
@@ -374,7 +376,7 @@ core_exec(PyObject *module)
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
     }
-    return 0;
+    return model_add_type(module);
 }
 
 static PyMethodDef core_methods[] = {

@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pyminpack import Report
+
 EXAMPLES: Final = Path(__file__).resolve().parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
-from nist import TIGHT, Dataset, Fit, Scalar, fit, load, log_relative_error  # noqa: E402
+from nist import TIGHT, Dataset, Scalar, fit, load, log_relative_error  # noqa: E402
 
 __all__ = [
     "DATASETS",
@@ -24,7 +26,6 @@ __all__ = [
     "Case",
     "Dataset",
     "Digits",
-    "Fit",
     "cases",
     "digits",
     "fit",
@@ -115,17 +116,17 @@ def options(case: Case, dataset: Dataset) -> dict[str, Any]:
     return {**SETTINGS[case.setting], **exact}
 
 
-def solve(case: Case, dataset: Dataset) -> Fit:
+def solve(case: Case, dataset: Dataset) -> Report:
     """Fit `dataset` in the way of `case`."""
     return fit(dataset, dataset.starts[case.start - 1], **options(case, dataset))
 
 
-def digits(result: Fit, dataset: Dataset) -> Digits:
+def digits(result: Report, dataset: Dataset) -> Digits:
     """Compare a fit with the certified values."""
     return Digits(
         float(log_relative_error(result.parameters, dataset.certified).min()),
         float(log_relative_error(result.standard_errors, dataset.standard_errors).min()),
-        float(log_relative_error(result.rss, dataset.rss)),
+        float(log_relative_error(result.chi_square, dataset.rss)),
     )
 
 

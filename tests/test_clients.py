@@ -1,8 +1,9 @@
-"""Other people's code runs on our `leastsq` as it does on SciPy's."""
+"""Other people's code runs on our `leastsq` and `curve_fit` as it does on SciPy's."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,12 @@ import pyminpack
 scipy = pytest.importorskip("scipy", reason="SciPy is the client here")
 
 
-def test_scipys_own_tests_of_leastsq_and_curve_fit() -> None:
+def run_scipys_own_tests(plugin: str, selection: str) -> str:
+    """Run tests of SciPy's with one of our functions in their place; return what pytest printed."""
     pytest.importorskip("scipy.optimize.tests.test_minpack", reason="this SciPy ships no tests")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "swap_leastsq", "-p", "no:cacheprovider"]
-    selection = ["--pyargs", "scipy.optimize.tests.test_minpack", "-k", "LeastSq or CurveFit"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, *selection],
+        [*command, "--pyargs", "scipy.optimize.tests.test_minpack", "-k", selection],
         capture_output=True,
         text=True,
         check=False,
@@ -30,6 +31,18 @@ def test_scipys_own_tests_of_leastsq_and_curve_fit() -> None:
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
     assert "failed" not in done.stdout
+    return done.stdout
+
+
+def test_scipys_own_tests_of_leastsq_and_curve_fit() -> None:
+    run_scipys_own_tests("swap_leastsq", "LeastSq or CurveFit")
+
+
+def test_scipys_own_tests_of_curve_fit_on_ours() -> None:
+    # All of them pass. What is in them of bounds, trf and dogbox is SciPy's own.
+    printed = run_scipys_own_tests("swap_curve_fit", "CurveFit")
+    (calls,) = re.findall(r"(\d+) calls were pyminpack's", printed)
+    assert int(calls) > 50
 
 
 def test_scipys_curve_fit_gives_the_same_on_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,6 @@ from nist_cases import (
     Case,
     Dataset,
     Digits,
-    Fit,
     cases,
     digits,
     load_record,
@@ -30,6 +29,7 @@ from nist_cases import (
 )
 
 import pyminpack
+from pyminpack import Report
 
 SLACK: Final = 0.5
 """Digits a figure may fall below the record: machines differ in the last bit of exp and sin."""
@@ -102,7 +102,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids=[case.key for case in CAS
 
 
 @cache
-def solved(case: Case) -> Fit:
+def solved(case: Case) -> Report:
     """Fit once, however many tests look at it."""
     return solve(case, DATASETS[case.name])
 

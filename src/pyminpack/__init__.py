@@ -1,7 +1,39 @@
 """MINPACK's Levenberg-Marquardt least squares, bit for bit, behind SciPy's `leastsq`."""
 
+from typing import TYPE_CHECKING
+
 from ._build import version as __version__
 from ._config import show_config
+from ._curve_fit import curve_fit
+from ._errors import FitError, OptimizeWarning
 from ._leastsq import leastsq
 
-__all__ = ["__version__", "leastsq", "show_config"]
+if TYPE_CHECKING:
+    from ._report import Report, report
+else:
+    # What a fit does not need is imported when it is asked for.
+    _LATER = {"Report": "_report", "report": "_report"}
+
+    def __getattr__(name):
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *_LATER})
+
+
+__all__ = [
+    "FitError",
+    "OptimizeWarning",
+    "Report",
+    "__version__",
+    "curve_fit",
+    "leastsq",
+    "report",
+    "show_config",
+]

@@ -1,7 +1,7 @@
 """The shim: the border between Python and C."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,3 +42,20 @@ def solve(
 def covariance(
     fjac: NDArray[np.float64], ipvt: NDArray[np.intc], /
 ) -> NDArray[np.float64] | None: ...
+
+@final
+class Residuals:
+    calls: Final[int]  # of f
+
+    def __new__(
+        cls,
+        f: Callable[..., Any],
+        xdata: Any,
+        ydata: NDArray[np.float64],  # (M,)
+        weights: NDArray[np.float64] | None,  # (M,) or (M, M)
+        x: NDArray[np.float64],  # where f was called first,
+        values: Any,  # and what it returned
+        convert: Callable[[Any, int], NDArray[np.float64]],
+        /,
+    ) -> Self: ...
+    def __call__(self, x: NDArray[np.float64], /) -> NDArray[np.float64]: ...

@@ -50,3 +50,10 @@ def describe(ier: int, ftol: float, xtol: float, gtol: float, maxfev: int, impro
                 "The residuals at x0 or the Jacobian are not finite, or so large that the next "
                 "step overflows."
             )
+
+
+def reason(ier: int) -> str:
+    """Return the message for `ier` without the tolerances; "" for what is not MINPACK's."""
+    if not 0 <= ier <= 9:
+        return ""
+    return describe(ier, 0.0, 0.0, 0.0, 0, "").replace(" = 0", "").rstrip()

@@ -1,0 +1,56 @@
+"""What `curve_fit` raises and warns of, beside Python's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
+    import numpy as np
+    from numpy.typing import NDArray
+
+    _Array = NDArray[np.float64]
+
+
+class OptimizeWarning(UserWarning):
+    """The covariance of the parameters cannot be estimated."""
+
+    __module__ = "pyminpack"
+
+
+class FitError(RuntimeError):
+    """
+    A fit that did not converge, with all that it came to.
+
+    Can be pickled and copied, attributes included.
+
+    Attributes
+    ----------
+    popt : ndarray of float64, shape (N,)
+        The best parameters found.
+    pcov : ndarray of float64, shape (N, N)
+        Their covariance as the last Jacobian tells it, which is not that at a minimum; infinite
+        where it tells nothing.
+    infodict : dict
+        As `curve_fit` returns it with `full_output`.
+    mesg : str
+        Why the fit ended.
+    ier : int
+        As `leastsq` returns it: 0 or from 5 on.
+    """
+
+    __module__ = "pyminpack"
+
+    def __init__(
+        self, popt: _Array, pcov: _Array, infodict: dict[str, Any], mesg: str, ier: int
+    ) -> None:
+        super().__init__(f"Optimal parameters not found: {mesg}")
+        self.popt = popt
+        self.pcov = pcov
+        self.infodict = infodict
+        self.mesg = mesg
+        self.ier = ier
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        results = (self.popt, self.pcov, self.infodict, self.mesg, self.ier)
+        # The rest of the state are notes and whatever the user put there.
+        return type(self), results, self.__dict__

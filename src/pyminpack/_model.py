@@ -1,0 +1,121 @@
+"""The model of `curve_fit`: how many parameters f has, and what f and jac return."""
+
+from __future__ import annotations
+
+from types import FunctionType, NoneType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._data import NOT_REAL, objects_to_float64
+from ._leastsq import _FLOAT64, _type
+
+if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    _Array = NDArray[np.float64]
+
+_UNABLE = "Unable to determine number of fit parameters."
+
+
+def count_parameters(f: Callable[..., Any]) -> int:
+    """Return how many parameters f takes after xdata, those with defaults included."""
+    # What Python functions are asked takes no import; a wrapper has something in its __dict__.
+    if type(f) is FunctionType and not f.__dict__ and f.__code__.co_argcount > 1:
+        return f.__code__.co_argcount - 1
+    import inspect
+
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{_UNABLE} {error}. Give p0, a value for each of them to start from."
+        ) from error
+    kinds = [parameter.kind for parameter in parameters]
+    count = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+    count += kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if count > 1:
+        return count - 1
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        raise ValueError(
+            f"{_UNABLE} f takes any number of them. Give p0, a value for each to start from."
+        )
+    raise ValueError(f"{_UNABLE} f must take xdata and at least one of them, and takes {count}.")
+
+
+def real_array(name: str, value: Any) -> NDArray[Any]:
+    """Return what f or jac returned as an array of some real dtype."""
+    array = np.asarray(value)
+    kind = array.dtype.kind
+    if kind in "biuf":
+        return array
+    if kind == "O":
+        numbers = objects_to_float64(array, (*NOT_REAL, NoneType))
+        if numbers is not None:
+            return numbers
+    what = f"values of dtype {array.dtype}"
+    if array.ndim == 0 and not isinstance(value, np.ndarray):
+        what = f"an object of type {_type(value)}"
+    raise TypeError(f"{name} returned {what}; it must return real numbers")
+
+
+def model_values(values: Any, m: int) -> _Array:
+    """Return what f returned as float64, shape (m,); a single number stands for all of them."""
+    array = real_array("f", values)
+    if array.ndim <= 1 and array.size == 1:
+        return np.full(m, array, dtype=np.float64)
+    if array.shape != (m,):
+        hint = "; ravel() it" if array.size == m else ""
+        raise ValueError(
+            f"f returned an array of shape {array.shape}, and must return one number for each "
+            f"element of ydata, shape ({m},){hint}"
+        )
+    return np.array(array, dtype=np.float64)
+
+
+def first_values(values: Any, ydata: _Array) -> tuple[Any, _Array, float | None]:
+    """
+    Return what f returned first, ydata with an element for each of these, and f's precision.
+
+    The precision is None unless f computes with fewer digits than float64 has.
+    """
+    if type(values) is np.ndarray and values.dtype is _FLOAT64 and values.shape == ydata.shape:
+        return values, ydata, None
+    array = real_array("f", values)
+    if ydata.size == 1 and array.ndim == 1 and array.size > 1:
+        ydata = np.full(array.size, ydata)
+    is_short = array.dtype.kind == "f" and array.dtype.itemsize < _FLOAT64.itemsize
+    return array, ydata, float(np.finfo(array.dtype).eps) if is_short else None
+
+
+def jacobian_of(
+    jac: Callable[..., Any], xdata: Any, m: int, n: int, weights: _Array | None, col_deriv: Any
+) -> Callable[[_Array], NDArray[Any]]:
+    """Return the weighted Jacobian as a function of the parameters, for leastsq."""
+    shape = (n, m) if col_deriv else (m, n)
+
+    def jacobian(p: _Array) -> NDArray[Any]:
+        values = real_array("jac", jac(xdata, *p))
+        if values.shape != shape:
+            if n > 1 or values.shape != (m,):
+                raise _jacobian_mismatch(jac, shape, values.shape)
+            values = values.reshape(shape)
+        if weights is None:
+            return values
+        if weights.ndim == 2:
+            return values @ weights.T if col_deriv else weights @ values
+        return values * (weights if col_deriv else weights[:, np.newaxis])
+
+    return jacobian
+
+
+def _jacobian_mismatch(
+    jac: Callable[..., Any], shape: tuple[int, ...], found: tuple[int, ...]
+) -> TypeError:
+    name = getattr(jac, "__name__", None)
+    return TypeError(
+        "curve_fit: there is a mismatch between the input and output shape of the 'jac' argument"
+        f"{'' if name is None else f' {name!r}'}. Shape should be {shape} but it is {found}."
+    )
