@@ -19,9 +19,10 @@ _FENCE: Final = re.compile(r"^(`{3,}|:{3,})([^\n`]*)\n(.*?)^\1[ ]*$", re.MULTILI
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: `language` is what stands behind the fence, `line` that of the first of `code`.
+    """A fenced block.
 
-    `shown` is the text block right below it, which shows what it prints; None if there is none.
+    `language` is what stands behind the fence, and `line` where `code` begins. `shown` is the text
+    block right below it, which shows what it prints; None if there is none.
     """
 
     language: str

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: its code runs and prints what it shows, its links lead somewhere."""
+"""The pages tell the truth: their code prints what they show, their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run_page(page: str) -> dict[str, object]:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Let pages write files where they do no harm, and draw without a screen; close what they drew."""
+    """Let pages write files where they do no harm, and draw without a screen."""
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
@@ -98,8 +98,10 @@ def test_the_programs_in_c_and_fortran_run_and_print_what_is_shown(
         source = program.with_suffix(suffix)
         source.write_text(block.code)
         subprocess.run(
-            [find_tool(compiler), "-Wall", option, "-Werror", str(source), "-o", str(program)]
-            + [f"-L{native_build}", "-lminpack_own", f"-Wl,-rpath,{native_build}", "-lm"],
+            [
+                *(find_tool(compiler), "-Wall", option, "-Werror", str(source), "-o", str(program)),
+                *(f"-L{native_build}", "-lminpack_own", f"-Wl,-rpath,{native_build}", "-lm"),
+            ],
             check=True,
         )
         done = subprocess.run([program], capture_output=True, text=True, check=True, timeout=30)

@@ -51,7 +51,7 @@ class Html(HTMLParser):
         if tag == "a" and (target := found.get("href")):
             self.links.append(target)
         # The next page, the search and the like are links, too, but nobody loads them.
-        is_link = tag == "link" and found.get("rel") in ("next", "prev", "search", "index", "author")
+        is_link = tag == "link" and found.get("rel") in ("next", "prev", "search", "index")
         if (target := found.get(LOADED.get(tag, ""))) and not is_link:
             self.loaded.append(target)
         if self._in_picture and tag == "svg":
@@ -63,10 +63,12 @@ class Html(HTMLParser):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site as `./dev docs` does; return the folder."""
     folder = tmp_path_factory.mktemp("site")
-    strict = ["--nitpicky", "--fail-on-warning", "--keep-going"]
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-b", "html", "-c", "docs", *strict]
-        + ["-d", str(folder / "doctrees"), ".", str(folder / "html")],
+        [
+            *(sys.executable, "-m", "sphinx", "-b", "html", "-c", "docs"),
+            *("--nitpicky", "--fail-on-warning", "--keep-going"),
+            *("-d", str(folder / "doctrees"), ".", str(folder / "html")),
+        ],
         cwd=ROOT,
         # A colour or a plugin of the one who runs the tests is none of the site.
         env={**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "default"},

@@ -1,7 +1,8 @@
 """The reference of the Fortran routines, from the texts in their sources.
 
-The directive `fortran-modules` takes names of files of minpack/ and describes what is public in them.
-A link to such a file, which shows the source where the repository is shown, leads to the description.
+The directive `fortran-modules` takes names of files of minpack/ and describes what is public in
+them. A link to such a file, which shows the source where the repository is shown, leads to the
+description.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class FortranModules(SphinxDirective):
         (path,) = Path(self.env.srcdir, "minpack").glob(f"{name}.[fF]90")
         self.env.note_dependency(str(path))
         module = read_module(path)
-        section = nodes.section("", nodes.title(name, name), ids=[self._target(name, label_of(name))])
+        label = self._target(name, label_of(name))
+        section = nodes.section("", nodes.title(name, name), ids=[label])
         section += _paragraphs(module.text)
         section += self._members(module)
         # Sphinx counts lines from there.
@@ -111,7 +113,6 @@ class FortranModules(SphinxDirective):
         yield addnodes.desc(
             "", signature, content, domain="fortran", objtype=kind, classes=["fortran", kind]
         )
-
 
     def _definitions(self, variables: Iterable[Variable]) -> nodes.definition_list:
         """Return what each name means, in the form that numpydoc gives to parameters."""

@@ -1,7 +1,7 @@
 """What the Fortran of minpack/ says of itself: modules, routines, and the `!!` text of each name.
 
-It reads the project's own style and no more of Fortran than that: free form, a declaration a line, the
-text of a name in the `!!` lines below it.
+It reads the project's own style and no more of Fortran than that: free form, a declaration a line,
+the text of a name in the `!!` lines below it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ _HEADER: Final = re.compile(
     r"^(?:(?:pure|elemental) )*(?:(?P<type>\w+\(\w+\)) )?(?P<kind>subroutine|function) "
     r"(?P<name>\w+)\((?P<arguments>[^)]*)\)"
 )
-_DECLARATION: Final = re.compile(r"^(?P<type>\w+(?:\(\w+\))?)(?P<attributes>(?:, [^:]+)?) :: (?P<names>.*)$")
+_DECLARATION: Final = re.compile(
+    r"^(?P<type>\w+(?:\(\w+\))?)(?P<attributes>(?:, [^:]+)?) :: (?P<names>.*)$"
+)
 
 
 @dataclass

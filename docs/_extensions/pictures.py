@@ -1,22 +1,22 @@
 """Pictures that are made while the site is built.
 
-Two directives. `python`, which is what every fence of that language becomes, shows its code; on the
-pages of `pages_with_pictures` it also runs it, a page in one namespace, and puts below what the code
-has drawn. `drawing` shows what a script in docs/drawings draws.
+Two directives. `python`, which is what every fence of that language becomes, shows its code; on
+the pages of `pages_with_pictures` it also runs it, a page in one namespace, and puts below what the
+code has drawn. `drawing` shows what a script in docs/drawings draws.
 
-A picture goes into the page itself as SVG. Its colours are those of `PALETTE`, in whose place the page
-gets variables, so that one picture suits the light and the dark theme.
+A picture goes into the page itself as SVG. Its colours are those of `PALETTE`, in whose place the
+page gets variables, so that one picture suits the light and the dark theme.
 """
 
 from __future__ import annotations
 
 import contextlib
 import html
-import importlib.util
+import importlib
 import io
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import matplotlib as mpl
 from cycler import cycler
@@ -37,6 +37,10 @@ PALETTE: Final = {
     "blue": "#1f62b5",
     "green": "#1a7f4b",
     "gold": "#b7791f",
+    # Those of pyminpack.report.
+    "data": "#4d555e",
+    "fit": "#d55e00",
+    "band": "#0072b2",
 }
 """What a picture is drawn with; docs/_static/site.css has the same names for both themes."""
 
@@ -119,17 +123,15 @@ class Drawing(SphinxDirective):
 
     has_content = True
     required_arguments = 1
-    option_spec = {"alt": directives.unchanged_required}
+    option_spec: ClassVar = {"alt": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         """Return the picture above its caption."""
         script = Path(self.env.app.confdir, "drawings", f"{self.arguments[0]}.py")
         self.env.note_dependency(str(script))
-        spec = importlib.util.spec_from_file_location(script.stem, script)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
         with mpl.rc_context(STYLE):
-            picture = as_node(module.draw(PALETTE), self.options["alt"])
+            figure = importlib.import_module(script.stem).draw(PALETTE)
+            picture = as_node(figure, self.options["alt"])
         caption = nodes.container(classes=["caption"])
         self.state.nested_parse(self.content, self.content_offset, caption)
         return [nodes.container("", picture, caption, classes=["drawing"])]

@@ -1,7 +1,7 @@
 """Formulas as drawings in the page.
 
-They look the same everywhere, take the colour of the text around them, and need neither a script nor
-a font from elsewhere, so that a built site can be read without a network.
+They look the same everywhere, take the colour of the text around them, and need neither a script
+nor a font from elsewhere, so that a built site can be read without a network.
 """
 
 from __future__ import annotations

@@ -40,9 +40,7 @@ def draw(colours: dict[str, str]) -> Figure:
         arrow(axes, colours["ink"], (6.6, top - GAP), (6.6, top))
         axes.text(3.8, middle, border, ha="center", va="center", family="monospace", fontsize=9.5)
         for x, words, side in ((1.15, down, "left"), (6.45, up, "right")):
-            axes.text(
-                x, middle, words, ha=side, va="center", fontsize=8.5, color=colours["grey"]
-            )
+            axes.text(x, middle, words, ha=side, va="center", fontsize=8.5, color=colours["grey"])
     call_back(axes, colours["gold"])
     axes.set(xlim=(-0.1, 10.2), ylim=(-3 * (HEIGHT + GAP) - 0.1, HEIGHT + 0.1))
     axes.axis("off")

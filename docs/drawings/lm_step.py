@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -74,11 +72,17 @@ def draw(colours: dict[str, str]) -> Figure:
         )
         mark(axes, START + step, "$x + p$", colours["red"], (8, -2))
     left.annotate(
-        r"$\|Dp\| = \Delta$", ellipse[:, 130], (-6, 6), textcoords="offset points",
-        color=colours["green"], ha="right",
+        r"$\|Dp\| = \Delta$",
+        ellipse[:, 130],
+        (-6, 6),
+        textcoords="offset points",
+        color=colours["green"],
+        ha="right",
     )
     halfway = START + 0.5 * (step + steps[0])
-    left.annotate(r"$p(\lambda)$", halfway, (8, 2), textcoords="offset points", color=colours["blue"])
+    left.annotate(
+        r"$p(\lambda)$", halfway, (8, 2), textcoords="offset points", color=colours["blue"]
+    )
     left.set_ylabel("$x_2$")
     return figure
 
