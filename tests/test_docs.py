@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import io
 import re
 import subprocess
@@ -106,6 +107,26 @@ def test_the_programs_in_c_and_fortran_run_and_print_what_is_shown(
         )
         done = subprocess.run([program], capture_output=True, text=True, check=True, timeout=30)
         assert_shown(page, block, done.stdout)
+
+
+def test_the_step_in_the_drawing_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "drawings")
+    lm_step = importlib.import_module("lm_step")
+    x, j, f = lm_step.START, lm_step.jacobian(lm_step.START), lm_step.f
+    d = np.linalg.norm(j, axis=0)
+    bound = lm_step.FACTOR * np.linalg.norm(d * x)
+    gauss_newton, p = np.linalg.solve(j, -f(x)), lm_step.first_step()
+
+    # The Gauss-Newton step is outside of the ellipse and leads uphill; the one taken does neither.
+    assert np.linalg.norm(d * gauss_newton) > 2 * bound
+    assert np.linalg.norm(f(x + gauss_newton)) > np.linalg.norm(f(x))
+    assert np.linalg.norm(f(x + p)) < np.linalg.norm(f(x))
+    assert abs(np.linalg.norm(d * p) / bound - 1) <= 0.1
+    # It is on the curve: one number lambda fulfils both equations of the page.
+    parameters = -(j.T @ (f(x) + j @ p)) / (d**2 * p)
+    np.testing.assert_allclose(parameters[0], parameters[1], rtol=1e-10)
+    assert parameters[0] > 0
 
 
 @pytest.mark.parametrize("page", PAGES)
