@@ -56,7 +56,8 @@ def reference(label: str, docname: str, *children: nodes.Node) -> addnodes.pendi
 def _lead_links_here(app: Sphinx, doctree: nodes.document) -> None:
     """Replace links to sources by references to their descriptions."""
     for node in list(doctree.findall(addnodes.download_reference)):
-        if found := re.search(r"\bminpack/(\w+)\.[fF]90$", node["reftarget"]):
+        path, _ = app.env.relfn2path(node["reftarget"])
+        if found := re.fullmatch(r"minpack/(\w+)\.[fF]90", path):
             node.replace_self(reference(label_of(found[1]), app.env.docname, *node.children))
 
 
