@@ -251,14 +251,22 @@ def test_the_same_exception_reaches_the_caller(sigma: Any, call: int, kind: Any)
 
 
 @pytest.mark.parametrize("call", [1, 3])
-def test_an_exception_while_converting(call: int) -> None:
-    trouble = KeyError("trouble")
+@pytest.mark.parametrize("kind", [KeyError, ValueError, TypeError, KeyboardInterrupt])
+def test_an_exception_while_converting(kind: Any, call: int) -> None:
+    trouble = kind("trouble")
 
     class Bad:
-        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        def fail(self, *args: Any, **kwargs: Any) -> Any:
             raise trouble
 
-    model = Recorded(lambda t, a, b: Bad() if model.calls == call else line(t, a, b))
-    with pytest.raises(KeyError) as caught:
-        curve_fit(model, T, LINE, [1.0, 1.0])
-    assert caught.value is trouble
+        __array__ = __float__ = fail
+
+    class BadNumber:
+        __float__ = Bad.fail
+
+    for bad in (Bad(), BadNumber(), [1.0, BadNumber()] * 6):
+        model = Recorded(line)
+        model.model = lambda t, a, b, m=model, bad=bad: bad if m.calls == call else line(t, a, b)
+        with pytest.raises(kind) as caught:
+            curve_fit(model, T, LINE, [1.0, 1.0])
+        assert caught.value is trouble

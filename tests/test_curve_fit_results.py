@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -306,22 +306,14 @@ def test_nested_fits() -> None:
 
 
 def test_threads() -> None:
-    failures: list[BaseException] = []
     expected = {name: curve_fit(decay, T, DECAY, **weights) for name, weights in WEIGHTS.items()}
 
-    def work() -> None:
-        try:
-            for name, weights in WEIGHTS.items():
-                for _ in range(5):
-                    popt, pcov = curve_fit(decay, T, DECAY, **weights)
-                    assert_same_bits(popt, expected[name][0])
-                    assert_same_bits(pcov, expected[name][1])
-        except BaseException as failure:
-            failures.append(failure)
+    def work(_: int) -> None:
+        for name, weights in WEIGHTS.items():
+            for _ in range(5):
+                popt, pcov = curve_fit(decay, T, DECAY, **weights)
+                assert_same_bits(popt, expected[name][0])
+                assert_same_bits(pcov, expected[name][1])
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))

@@ -372,7 +372,7 @@ def _() -> None:
     assert again.mesg in str(ours)
 
 
-@row("calls of `f`")
+@row("a trial point that MINPACK asks for twice in a row")
 def _() -> None:
     repeats = {}
     for fit in (optimize.curve_fit, curve_fit):

@@ -15,19 +15,16 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     _Array = NDArray[np.float64]
     _Mask = NDArray[np.bool_]
 
-# What float() would make a number of, and is no real number.
-_COMPLEX = (np.complexfloating,)
-NOT_REAL = (str, bytes, *_COMPLEX)
 
-
-def objects_to_float64(objects: NDArray[Any], refused: tuple[type, ...]) -> _Array | None:
-    """Return objects as float64, None as NaN; or None if one of them is no number."""
-    if any(isinstance(item, refused) for item in objects.flat):
-        return None
-    try:
-        return objects.astype(np.float64)
-    except (TypeError, ValueError):
-        return None
+def real_objects(objects: NDArray[Any]) -> _Array | None:
+    """Return Python objects as float64; or None if one of them is no real number."""
+    for item in objects.flat:
+        # float() would read text, and drop the imaginary part of NumPy's complex numbers.
+        if isinstance(item, (str, bytes, np.complexfloating)) or not (
+            hasattr(item, "__float__") or hasattr(item, "__index__")
+        ):
+            return None
+    return objects.astype(np.float64)
 
 
 def real_copy(name: str, value: Any) -> _Array:
@@ -35,7 +32,7 @@ def real_copy(name: str, value: Any) -> _Array:
     array = np.array(value, order="C")
     if array.dtype is _FLOAT64:
         return array
-    numbers = objects_to_float64(array, NOT_REAL) if array.dtype.kind == "O" else None
+    numbers = real_objects(array) if array.dtype.kind == "O" else None
     return _as_float64(name, array) if numbers is None else numbers
 
 
@@ -46,7 +43,12 @@ def _read_numbers(array: NDArray[Any]) -> _Array | None:
         return array.astype(np.float64)
     if kind in "mM":
         return np.where(np.isnat(array), np.nan, array.astype(np.float64))
-    return objects_to_float64(array, _COMPLEX) if kind in "OSU" else None
+    if kind not in "OSU" or any(isinstance(item, np.complexfloating) for item in array.flat):
+        return None
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def _as_xdata(xdata: Any) -> Any:
