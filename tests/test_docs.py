@@ -1,0 +1,178 @@
+"""The pages tell the truth: their code prints what they show, their links lead somewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import find_tool
+from pages import PAGES, ROOT, Block, anchors_of, blocks_of, links_of, prose_of, text_of
+
+# What Sphinx makes something of; nothing that a reader would type.
+DIRECTIVES = {"{toctree}", "{eval-rst}", "{fortran-modules}", "{drawing}"}
+LAYOUT = {"{grid}", "{grid-item-card}"}
+
+# FCN has arguments that not every program needs.
+NATIVE = {
+    "c": ("cc", ".c", "-Wextra"),
+    "fortran": ("gfortran", ".f90", "-Wno-unused-dummy-argument"),
+}
+
+
+def pages_with(*languages: str) -> list[str]:
+    """Return the pages that have blocks of these languages."""
+    return [p for p in PAGES if any(block.language in languages for block in blocks_of(p))]
+
+
+def assert_shown(page: str, block: Block, printed: str) -> None:
+    """Check that a program printed what the page shows, where `...` stands for anything."""
+    shown = block.shown or ""
+    same = doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS)
+    assert same, f"{page}, line {block.line}: printed\n{printed}\nand the page shows\n{shown}"
+
+
+def run_page(page: str) -> dict[str, object]:
+    """Run the Python of a page, in order and in one namespace; compare what it prints."""
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks_of(page):
+        if block.language != "python":
+            continue
+        # So that a traceback shows the line of the page.
+        program = compile("\n" * (block.line - 1) + block.code, str(ROOT / page), "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(program, namespace)
+        if block.shown is not None:
+            assert_shown(page, block, printed.getvalue())
+    return namespace
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let pages write files where they do no harm, and draw without a screen."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_the_python_runs_and_prints_what_is_shown(page: str) -> None:
+    if "matplotlib" in text_of(page):
+        pytest.importorskip("matplotlib")
+    run_page(page)
+
+
+def test_the_readmes_examples_find_what_they_should(elsewhere: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = run_page("README.md")
+    np.testing.assert_allclose(found["b"], [3.46644, 0.853509, 1.49722], rtol=1e-5)
+    standard_errors = np.asarray(found["standard_errors"])
+    assert (standard_errors < 0.05).all()
+    assert found["ier"] in (1, 2, 3, 4)
+    np.testing.assert_allclose(found["popt"], found["b"], rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(found["pcov"])), standard_errors, rtol=1e-4)
+    # Fonts and lines look a little different with every matplotlib; the size does not.
+    drawn, shown = (
+        (folder / "fit.png").read_bytes()[:24] for folder in (elsewhere, ROOT / "docs" / "images")
+    )
+    assert drawn == shown
+
+
+@pytest.mark.parametrize("page", pages_with(*NATIVE))
+def test_the_programs_in_c_and_fortran_run_and_print_what_is_shown(
+    page: str, native_build: Path, tmp_path: Path
+) -> None:
+    for number, block in enumerate(b for b in blocks_of(page) if b.language in NATIVE):
+        compiler, suffix, option = NATIVE[block.language]
+        program = tmp_path / f"program{number}"
+        source = program.with_suffix(suffix)
+        source.write_text(block.code)
+        subprocess.run(
+            [
+                *(find_tool(compiler), "-Wall", option, "-Werror", str(source), "-o", str(program)),
+                *(f"-L{native_build}", "-lminpack_own", f"-Wl,-rpath,{native_build}", "-lm"),
+            ],
+            check=True,
+        )
+        done = subprocess.run([program], capture_output=True, text=True, check=True, timeout=30)
+        assert_shown(page, block, done.stdout)
+
+
+def test_the_step_in_the_drawing_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "drawings")
+    lm_step = importlib.import_module("lm_step")
+    x, j, f = lm_step.START, lm_step.jacobian(lm_step.START), lm_step.f
+    d = np.linalg.norm(j, axis=0)
+    bound = lm_step.FACTOR * np.linalg.norm(d * x)
+    gauss_newton, p = np.linalg.solve(j, -f(x)), lm_step.first_step()
+
+    # The Gauss-Newton step is outside of the ellipse and leads uphill; the one taken does neither.
+    assert np.linalg.norm(d * gauss_newton) > 2 * bound
+    assert np.linalg.norm(f(x + gauss_newton)) > np.linalg.norm(f(x))
+    assert np.linalg.norm(f(x + p)) < np.linalg.norm(f(x))
+    assert abs(np.linalg.norm(d * p) / bound - 1) <= 0.1
+    # It is on the curve: one number lambda fulfils both equations of the page.
+    parameters = -(j.T @ (f(x) + j @ p)) / (d**2 * p)
+    np.testing.assert_allclose(parameters[0], parameters[1], rtol=1e-10)
+    assert parameters[0] > 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_of_a_kind_that_is_checked(page: str) -> None:
+    for block in blocks_of(page):
+        kind = block.language.partition(" ")[0]
+        known = {"python", "sh", *NATIVE, *DIRECTIVES, *LAYOUT}
+        assert kind in known, f"{page}, line {block.line}: {block.language!r}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_it_shows_are_there(page: str) -> None:
+    listed = subprocess.run([ROOT / "dev"], capture_output=True, text=True, check=True).stdout
+    commands = set(re.findall(r"^(\w+)\s", listed, re.MULTILINE)) - {"usage"}
+    assert {"demo", "test", "docs"} <= commands
+    # "`./dev` alone lists them" is prose.
+    assert set(re.findall(r"\./dev (\w+)", text_of(page))) - {"alone"} <= commands
+    for block in blocks_of(page):
+        if block.language == "sh":
+            for line in block.code.splitlines():
+                assert re.match(r"\./dev \w+", line), f"{page}: nobody checks {line!r}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_files_it_names_exist(page: str) -> None:
+    folders = "minpack|src|tests|examples|tools|docs|benchmarks"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", prose_of(page)):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_links_lead_somewhere(page: str) -> None:
+    for link in links_of(page):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page}: {link}"
+        if anchor:
+            assert anchor in anchors_of(target.resolve().relative_to(ROOT).as_posix()), link
+
+
+def test_the_pages_have_links() -> None:
+    assert sum(len(links_of(page)) for page in PAGES) > 40
+
+
+def test_every_fortran_module_is_in_the_folders_readme() -> None:
+    text = text_of("minpack/README.md")
+    for source in (ROOT / "minpack").glob("*.[fF]90"):
+        assert f"| [`{source.stem}`]({source.name}) |" in text
+        assert re.match(rf"module {source.stem}\n", source.read_text())
