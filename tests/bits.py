@@ -88,6 +88,6 @@ class Counted:
         self.function = function
         self.calls = 0
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
-        return self.function(*args)
+        return self.function(*args, **kwargs)

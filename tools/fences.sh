@@ -66,7 +66,8 @@ with_build() {
 # and at other programs, or at what Python and glibc do with memory, in whose place the checker is.
 not_about_memory() {
     local name
-    for name in benchmarks build clients demo docs fences leaks memory_state mutation site wheel; do
+    for name in benchmarks build clients demo docs docs_clients fences leaks memory_state mutation pipeline pools \
+        site wheel; do
         echo "--ignore=tests/test_$name.py"
     done
     # These limit the address space, of which a checker takes terabytes.
