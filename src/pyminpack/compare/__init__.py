@@ -1,0 +1,1 @@
+"""How pyminpack compares with other solvers: `python -m pyminpack.compare`."""
