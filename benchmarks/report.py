@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
+
+from pyminpack.compare.tables import Row, as_text, number, seconds_in_words
 
 from .contestants import OURS
 
@@ -22,14 +21,6 @@ ALONE = "func alone"
 NOISE = 0.05
 AXES = {"M": "m", "N": "n", "evaluations": "nfev"}
 """By the name of a picture, what of a problem is on its horizontal axis."""
-Row = list[str]
-
-
-def seconds_in_words(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
 
 
 def least(problem: dict[str, Any], name: str, beside: bool = False) -> float | None:
@@ -51,10 +42,6 @@ def ratio(problem: dict[str, Any], name: str, beside: bool = False) -> float | N
         return None
     # What is left beside func must not be the difference of two equal times.
     return theirs / ours if ours > (NOISE * total if beside else 0) else None
-
-
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def scipy_of(run: dict[str, Any]) -> str | None:
@@ -126,23 +113,6 @@ def losses(run: dict[str, Any]) -> Iterable[str]:
             )
 
 
-def as_text(rows: list[Row]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def as_markdown(rows: list[Row]) -> str:
-    lines = ["|" + "".join(f" {cell} |" for cell in row) for row in rows]
-    rule = "|---|" + "---:|" * (len(rows[0]) - 1)
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def title_of(run: dict[str, Any]) -> str:
     versions = run["environment"]
     others = {k: v for k, v in versions["contestants"].items() if k in ("lmfit", "odrpack")}
@@ -170,16 +140,3 @@ def show(results: dict[str, Any]) -> None:
             print(f"\nGoals, times of SciPy over ours\n{as_text(goals)}")
         for sentence in losses(run):
             print(f"\n{sentence}")
-
-
-def machine() -> dict[str, str]:
-    """Return what the times depend on besides the programs."""
-    processor, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        processor = models[0].partition(":")[2].strip() if models else processor
-    return {
-        "processor": processor,
-        "cores": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
-    }

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from nist import TIGHT, Dataset, Fit, Vector, fit, load, log_relative_error
 
+from pyminpack.compare.style import STYLE, figure_of, save
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -41,22 +43,6 @@ AXES: Final = {
 
 DATA_COLOUR: Final = "#6b7785"
 FIT_COLOUR: Final = "#c8102e"
-TEXT_COLOUR: Final = "#22272e"
-
-STYLE: Final[dict[Any, Any]] = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9aa4af",
-    "axes.labelcolor": TEXT_COLOUR,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e9ed",
-    "xtick.color": TEXT_COLOUR,
-    "ytick.color": TEXT_COLOUR,
-    "text.color": TEXT_COLOUR,
-    "legend.frameon": False,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -164,16 +150,13 @@ def draw(datasets: Sequence[Dataset], fits: Sequence[Fit], directory: Path) -> P
     Raises ImportError when matplotlib is not installed.
     """
     import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     columns = min(len(datasets), MAX_COLUMNS)
     rows = -(-len(datasets) // columns)
     with mpl.rc_context(STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
-        figure = Figure(figsize=(5.2 * columns, 6.4 * rows), dpi=144, layout=layout)
-        FigureCanvasAgg(figure)
+        figure = figure_of(5.2 * columns, 6.4 * rows, layout=layout)
         grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3, 1) * rows)
         for k, (dataset, result) in enumerate(zip(datasets, fits, strict=True)):
             row, column = divmod(k, columns)
@@ -182,9 +165,7 @@ def draw(datasets: Sequence[Dataset], fits: Sequence[Fit], directory: Path) -> P
             _draw_one(dataset, result, above, below)
             figure.align_ylabels((above, below))
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / PICTURE
-        figure.savefig(path)
-    return path
+        return save(figure, directory / PICTURE)
 
 
 def _draw_one(dataset: Dataset, result: Fit, above: Axes, below: Axes) -> None:

@@ -65,7 +65,7 @@ with_build() {
 # and at other programs, or at what Python and glibc do with memory, in whose place the checker is.
 not_about_memory() {
     local name
-    for name in benchmarks build clients demo fences leaks memory_state mutation readme wheel; do
+    for name in benchmarks build clients compare_{command,docs,report,run,solvers} demo fences leaks memory_state mutation readme wheel; do
         echo "--ignore=tests/test_$name.py"
     done
     # These limit the address space, of which a checker takes terabytes.

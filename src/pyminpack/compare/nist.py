@@ -149,4 +149,5 @@ def log_relative_error(value: ArrayLike, certified: ArrayLike) -> Vector:
     with np.errstate(divide="ignore", invalid="ignore"):
         digits = -np.log10(np.abs(value - certified) / scale)
     digits = np.where(np.isfinite(value), digits, 0.0)
-    return np.clip(digits, 0.0, float(CERTIFIED_DIGITS))
+    # The logarithm of 1 is a zero that would be printed with a sign; adding 0 takes it away.
+    return np.clip(digits, 0.0, float(CERTIFIED_DIGITS)) + 0.0
