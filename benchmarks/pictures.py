@@ -52,7 +52,7 @@ def draw(runs: list[dict[str, Any]], axis: str, path: Path) -> None:
     axes.set(xlabel=label, ylabel="seconds for a fit", title=title)
     axes.grid(which="major", color="0.9")
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
-    save(figure, path, dpi=120)
+    save(figure, path)
 
 
 def draw_all(results: dict[str, Any], folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pyminpack.compare.tables import Row, as_text, number, seconds_in_words
+from pyminpack.compare.tables import Row, as_text
 
 from .contestants import OURS
 
@@ -21,6 +21,13 @@ ALONE = "func alone"
 NOISE = 0.05
 AXES = {"M": "m", "N": "n", "evaluations": "nfev"}
 """By the name of a picture, what of a problem is on its horizontal axis."""
+
+
+def seconds_in_words(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
 
 
 def least(problem: dict[str, Any], name: str, beside: bool = False) -> float | None:
@@ -42,6 +49,10 @@ def ratio(problem: dict[str, Any], name: str, beside: bool = False) -> float | N
         return None
     # What is left beside func must not be the difference of two equal times.
     return theirs / ours if ours > (NOISE * total if beside else 0) else None
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def scipy_of(run: dict[str, Any]) -> str | None:

@@ -165,7 +165,7 @@ def draw(datasets: Sequence[Dataset], fits: Sequence[Fit], directory: Path) -> P
             _draw_one(dataset, result, above, below)
             figure.align_ylabels((above, below))
         directory.mkdir(parents=True, exist_ok=True)
-        return save(figure, directory / PICTURE)
+        return save(figure, directory / PICTURE, dpi=144)
 
 
 def _draw_one(dataset: Dataset, result: Fit, above: Axes, below: Axes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_readme_shows_one_picture_of_it() -> None:
     assert "](docs/comparison.md)" in README
     assert "python -m pyminpack.compare" in README
     assert "./dev compare" in README
+
+
+def test_the_extra_that_readme_names_brings_every_solver() -> None:
+    assert 'pip install ".[compare]"' in README
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    packages = {solver.package for solver in SOLVERS} - {OURS}
+    assert set(project["optional-dependencies"]["compare"]) == packages | {"matplotlib"}
 
 
 def test_the_page_is_of_a_whole_run_and_its_pictures_are_there() -> None:

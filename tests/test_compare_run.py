@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import Any
 
@@ -319,6 +320,23 @@ def test_short_fits_are_repeated_until_the_clock_does_not_matter() -> None:
     times = time_in_turn({"a": clock}, (1e-9, 2, 9))
     assert times == {"a": [pytest.approx(1e-5)] * 2}
     assert repeats == [1, 1, 99, 99] or repeats == [1, 1, 100, 100]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_not_collected_while_the_clock_runs(enabled: bool) -> None:
+    states: list[bool] = []
+
+    def clock(repeats: int) -> float:
+        states.append(gc.isenabled())
+        return 1.0
+
+    try:
+        (gc.enable if enabled else gc.disable)()
+        time_in_turn({"a": clock}, (0.0, 2, 2))
+        assert states == [enabled, False, False]
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
 
 
 def test_a_clock_counts_calls() -> None:

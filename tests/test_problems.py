@@ -85,3 +85,11 @@ def test_published_minimum_from_the_standard_start(problem: Problem) -> None:
     # The smallest minimum but zero is Watson's 2e-5: it is told from zero by six digits.
     assert norm == pytest.approx(problem.minimum, rel=2e-6, abs=1e-11)
     np.testing.assert_array_equal(info["fvec"], problem.residual(x))
+
+
+@pytest.mark.parametrize(("side", "theta"), [(1.0, 0.25), (-1.0, -0.25)])
+def test_the_helical_valley_where_its_angle_has_no_tangent(side: float, theta: float) -> None:
+    (valley,) = (problem for problem in PROBLEMS if problem.name == "helical_valley")
+    np.testing.assert_allclose(
+        valley.residual(np.array([0.0, side, 3.0])), [10.0 * (3.0 - 10.0 * theta), 0.0, 3.0]
+    )

@@ -107,11 +107,9 @@ def solved(results: Results, solver: str, collection: str, **way: str) -> tuple[
 def median_digits(results: Results, solver: str, figure: str, **way: str) -> float | None:
     """Return the median of a figure of `Digits` over NIST's sets, an error being no digit.
 
-    None where the solver never tells.
+    None where there was no set to fit.
     """
     found = [digits_of(record, figure) for record in results.of(solver, NIST, **way)]
-    if figure == "errors" and not offers_errors(results, solver):
-        return None
     return statistics.median(each or 0.0 for each in found) if found else None
 
 

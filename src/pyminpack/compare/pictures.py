@@ -80,10 +80,10 @@ def _worst(results: Results, way: Way, sets: Sequence[str]) -> Vector:
 
 def _map(axes: Axes, digits: Vector, sets: Sequence[str], solvers: Sequence[str]) -> Any:
     """Draw one panel and return its image."""
-    image = axes.imshow(digits, cmap="cividis", vmin=0, vmax=CERTIFIED_DIGITS, aspect="auto")
+    image = axes.imshow(digits, cmap="viridis", vmin=0, vmax=CERTIFIED_DIGITS, aspect="auto")
     for (row, column), value in np.ndenumerate(digits):
         failed = bool(np.isnan(value))
-        dark = value < CERTIFIED_DIGITS / 2
+        dark = value < 0.45 * CERTIFIED_DIGITS
         axes.text(
             column,
             row,

@@ -117,8 +117,8 @@ def _pictures(pictures: Sequence[Path], stem: str) -> list[str]:
 def _introduction(results: Results) -> str:
     sets = {problem.set for problem in results.problems if problem.collection == NIST}
     cases = sum(problem.collection == MINPACK for problem in results.problems)
-    counts = [f"{cases} MINPACK cases"] if cases else []
-    counts += [f"{len(sets)} data sets of NIST"] if sets else []
+    counts = [f"{cases} MINPACK case{'s'[: cases - 1]}"] if cases else []
+    counts += [f"{len(sets)} data set{'s'[: len(sets) - 1]} of NIST"] if sets else []
     about = results.environment
     lines = [
         "# Comparison of least-squares solvers",
@@ -313,6 +313,14 @@ def _evaluations(results: Results) -> Iterator[str]:
             fits = str(calls.fits if calls else 0)
             rows.append([solver, KINDS[kind], fits, _range(calls), _range(jacobians), beyond])
     yield as_markdown(rows, words=(0, 1)) + "\n"
+    uncounted = []
+    for solver in results.versions:
+        least, most = calls_beyond(results, solver) or (0, 0)
+        if least == most > 0:
+            times = "once more" if least == 1 else f"{least} more times"
+            uncounted.append(f"- {solver} calls f {times} than its nfev says, in every fit.")
+    if uncounted:
+        yield "\n".join(uncounted) + "\n"
     for kind in JACOBIANS:
         yield from _calls_by_set(results, kind)
 

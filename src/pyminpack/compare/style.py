@@ -37,8 +37,8 @@ def figure_of(width: float, height: float, **more: Any) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path, dpi: int = 144) -> Path:
+def save(figure: Figure, path: Path, dpi: int = 120) -> Path:
     """Write the figure as PNG and return its path."""
     # Without the version of matplotlib, the file changes only when the picture does.
-    figure.savefig(path, dpi=dpi, metadata={"Software": None})
+    figure.savefig(path, dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
     return path
