@@ -198,7 +198,7 @@ def test_a_wanted_solver_that_is_not_installed(
 ) -> None:
     SOLVERS.append(solver(like_ours, "absent", "no_such_module"))
     sentence = refusal(capsys, "--solvers", "fake,absent")
-    assert sentence == "absent is not installed: pip install no_such_module."
+    assert sentence == "absent cannot take part: not installed: pip install no_such_module."
 
 
 def test_a_folder_that_cannot_be_written_into(

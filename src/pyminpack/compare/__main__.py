@@ -143,9 +143,7 @@ def _command(options: argparse.Namespace, progress: Progress) -> int:
         print(as_text(summary_rows(results)), "", *written, sep="\n")
     broken = [promise for promise in promises(results) if promise.is_kept is False]
     for promise in broken:
-        print(
-            f"pyminpack.compare: broken promise: {promise.text}: {promise.found}", file=sys.stderr
-        )
+        _say(f"broken promise: {promise.text}: {promise.found}")
     return 1 if broken else 0
 
 
@@ -166,7 +164,7 @@ def _solvers(wanted: Sequence[str] | None) -> list[Solver]:
             raise UsageError(f"there is no solver {name!r}, but {', '.join(known)}")
     chosen = [solver for name, solver in known.items() if name in (OURS, *wanted)]
     for name, reason in load(chosen)[1].items():
-        raise UsageError(f"{name} is {reason}")
+        raise UsageError(f"{name} cannot take part: {reason}")
     return chosen
 
 

@@ -301,8 +301,8 @@ def _evaluations(results: Results) -> Iterator[str]:
     yield "## Evaluations\n"
     yield _paragraph(
         "Calls that the solvers make, over pyminpack's, in fits in which both find the solution: "
-        "geometric mean (least to largest). The last column is how many "
-        "calls of f there are that the solver leaves out of its nfev."
+        "geometric mean (least to largest). The last column is how many calls of f there are that "
+        "the solver leaves out of its nfev."
     )
     rows = [["solver", "Jacobian", "fits", "calls of f", "calls of the Jacobian", "beyond nfev"]]
     for solver in results.versions:
@@ -313,16 +313,19 @@ def _evaluations(results: Results) -> Iterator[str]:
             fits = str(calls.fits if calls else 0)
             rows.append([solver, KINDS[kind], fits, _range(calls), _range(jacobians), beyond])
     yield as_markdown(rows, words=(0, 1)) + "\n"
-    uncounted = []
+    if uncounted := list(_uncounted(results)):
+        yield "\n".join(uncounted) + "\n"
+    for kind in JACOBIANS:
+        yield from _calls_by_set(results, kind)
+
+
+def _uncounted(results: Results) -> Iterator[str]:
+    """Yield a line for each solver that always makes the same number of calls beyond its nfev."""
     for solver in results.versions:
         least, most = calls_beyond(results, solver) or (0, 0)
         if least == most > 0:
             times = "once more" if least == 1 else f"{least} more times"
-            uncounted.append(f"- {solver} calls f {times} than its nfev says, in every fit.")
-    if uncounted:
-        yield "\n".join(uncounted) + "\n"
-    for kind in JACOBIANS:
-        yield from _calls_by_set(results, kind)
+            yield f"- {solver} calls f {times} than its nfev says, in every fit."
 
 
 def _range(found: Spread | None) -> str:

@@ -205,10 +205,13 @@ def load(solvers: Sequence[Solver]) -> tuple[dict[str, Callable[[Task], Outcome]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 adapters[solver.name] = solver.load()
-        except ModuleNotFoundError:
-            missing[solver.name] = f"not installed: pip install {solver.package}"
         except Exception as error:
-            missing[solver.name] = f"cannot be imported: {_sentence(error)}"
+            absent = isinstance(error, ModuleNotFoundError) and error.name == solver.package
+            missing[solver.name] = (
+                f"not installed: pip install {solver.package}"
+                if absent
+                else f"cannot be imported: {_sentence(error)}"
+            )
     return adapters, missing
 
 
