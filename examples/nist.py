@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from pyminpack import Report, leastsq, report

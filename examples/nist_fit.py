@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from nist import TIGHT, Dataset, Vector, fit, load, log_relative_error
