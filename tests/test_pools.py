@@ -26,11 +26,11 @@ import pytest
 from alone import run_alone
 from bits import assert_same_bits
 from nist_cases import EXAMPLES
-from problems import CASES
 from rosenbrock import START, rosenbrock
 
 import pyminpack
 from pyminpack import FitError, OptimizeWarning, curve_fit, leastsq
+from pyminpack.compare.mgh import CASES
 
 START_METHODS = multiprocessing.get_all_start_methods()
 
