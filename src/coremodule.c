@@ -1,6 +1,7 @@
 /* pyminpack._core: one function that solves, one that makes the covariance,
- * and the residuals of curve_fit. Arguments come settled from Python; they are checked here only so far
- * that no caller can crash the interpreter. */
+ * and a type for the residuals of curve_fit. Arguments come settled from
+ * Python; they are checked here only so far that no caller can crash the
+ * interpreter. */
 #define PYMINPACK_IMPORT_ARRAY
 #include "numpy_api.h"
 

@@ -16,7 +16,7 @@
 #define FEW 16
 
 typedef struct {
-    PyObject_HEAD
+    PyObject ob_base;
     vectorcallfunc vectorcall;
     PyObject *f;            /* strong */
     PyObject *xdata;        /* strong */
@@ -55,13 +55,14 @@ call_model(Residuals *self, const double *point)
 {
     /* A slot that the callee may use, xdata, and the parameters. */
     PyObject *few[2 + FEW];
+    PyObject **many = NULL;
     PyObject **call = few;
     PyObject *result = NULL;
     Py_ssize_t made = 0;
 
     if (self->n > FEW) {
-        call = PyMem_New(PyObject *, (size_t)self->n + 2);
-        if (call == NULL) {
+        call = many = PyMem_New(PyObject *, (size_t)self->n + 2);
+        if (many == NULL) {
             return PyErr_NoMemory();
         }
     }
@@ -84,9 +85,7 @@ cleanup:
     while (made > 0) {
         Py_DECREF(call[1 + made--]);
     }
-    if (call != few) {
-        PyMem_Free(call);
-    }
+    PyMem_Free(many);
     return result;
 }
 
@@ -242,8 +241,9 @@ residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->f = Py_NewRef(f);
     self->xdata = Py_NewRef(xdata);
     self->ydata = (PyArrayObject *)Py_NewRef(ydata);
-    self->weights = (PyArrayObject *)(weights == Py_None ? NULL
-                                                         : Py_NewRef(weights));
+    if (weights != Py_None) {
+        self->weights = (PyArrayObject *)Py_NewRef(weights);
+    }
     self->convert = Py_NewRef(convert);
     self->n = PyArray_SIZE(x);
     self->calls = 1;

@@ -125,6 +125,25 @@ def leap() -> Scenario:
     return fitting("a leap", 9, func, Dfun=dfun, x0=[0.0, 1.0], diag=scale, full_output=True)
 
 
+def models() -> list[Scenario]:
+    """Residuals of a model, at its first values and at two more points."""
+    values = np.ones(3)
+    func = Function(lambda xdata, *p: values, lambda xdata, *p: [1.0] * 3, at=2)
+
+    def scenario(n: int, weights: Any) -> Scenario:
+        first, second, third = np.ones(n), np.full(n, 2.0), np.full(n, 3.0)
+
+        def once() -> Any:
+            func.calls = 0
+            made = (func, None, values, weights, first, values, lambda given, m: values)
+            residuals = _core.Residuals(*made)
+            return residuals(first), residuals(second), residuals(third), 1
+
+        return Scenario(f"{n} parameters, {np.shape(weights)}", FOUND, once, ())
+
+    return [scenario(n, w) for n in (2, 17) for w in (None, np.ones(3), np.eye(3))]
+
+
 def only_in_the_shim() -> list[Scenario]:
     """What CPython or NumPy do not bear when memory is refused to all of leastsq.
 
@@ -257,8 +276,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     refused = {"python": python_allocator, "numpy": numpy_allocator}[allocator]()
     scenarios = successes()
-    if place == "shim":
-        scenarios += only_in_the_shim()
+    scenarios += only_in_the_shim() if place == "shim" else models()
     outcome_in = {"leastsq": outcome_in_leastsq, "shim": outcome_in_shim}[place]
     for scenario in scenarios:
         print(scenario.name, end=": ", flush=True)

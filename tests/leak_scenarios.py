@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pyminpack import _core, leastsq
+from pyminpack import FitError, _core, curve_fit, leastsq
 
 MATRIX = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 FOUND = (1, 2, 3, 4)
@@ -372,6 +372,43 @@ def company() -> Iterator[Scenario]:
     yield Scenario(endless.name, endless.expected, partial(shallowly, endless), endless.watched)
 
 
+def curves() -> Iterator[Scenario]:
+    """Fits of a model to data by curve_fit."""
+    t, y, sigma = np.arange(5.0), np.array([1.0, 2.9, 5.1, 7.0, 8.9]), np.ones(5)
+
+    def model(t: Any, a: float, b: float) -> Any:
+        return a * t + b
+
+    def slopes(t: Any, a: float, b: float) -> Any:
+        return np.column_stack([t, np.ones_like(t)])
+
+    def raising(t: Any, a: float, b: float) -> Any:
+        return {}[a]
+
+    def ending_in(name: str, expected: Any, f: Any, **options: Any) -> Scenario:
+        given = {"xdata": t, "ydata": y, "p0": [1.0, 1.0], "full_output": True, **options}
+        watched = tuple(w for w in (f, *given.values()) if is_watchable(w))
+        return Scenario(name, expected, lambda: curve_fit(f, **given), watched)
+
+    for weights in (None, 2.0, sigma, np.diag(sigma)):
+        for jac in (None, slopes):
+            yield ending_in("a curve", FOUND, model, sigma=weights, jac=jac)
+    with_nan = np.array([1.0, np.nan, 5.1, 7.0, 8.9])
+    yield ending_in("omit", FOUND, model, ydata=with_nan, nan_policy="omit", sigma=sigma)
+    yield ending_in("raise", ValueError, model, ydata=with_nan, nan_policy="raise")
+    yield ending_in("no list", FOUND, lambda *args: model(*args).tolist())
+    yield ending_in("no float64", FOUND, lambda *args: model(*args).astype(np.float32))
+    yield ending_in("no p0", FOUND, model, p0=None)
+    yield ending_in("maxfev", FitError, model, maxfev=1)
+    yield ending_in("not finite", FitError, lambda *args: model(*args) * np.nan)
+    yield ending_in("no matrix", ValueError, model, sigma=-np.eye(5))
+    yield ending_in("no numbers", TypeError, lambda *args: None)
+    yield ending_in("another shape", ValueError, lambda *args: np.ones(3))
+    yield ending_in("f raises", KeyError, raising)
+    yield ending_in("jac raises", KeyError, model, jac=raising)
+    yield ending_in("no numbers later", TypeError, lambda t, a, b: t if a == 1 else 1j)
+
+
 def shallowly(scenario: Scenario) -> Any:
     """Run a scenario close to the limit of recursion, which takes less time."""
     limit = sys.getrecursionlimit()
@@ -409,4 +446,6 @@ def shim() -> Iterator[Scenario]:
     yield covariance(ValueError, np.zeros((0, 3)), np.zeros(0, np.intc))
 
 
-GROUPS = (results, endings, arguments, residuals, jacobians, exceptions, company, shim)
+GROUPS = (
+    results, endings, arguments, residuals, jacobians, exceptions, company, curves, shim
+)  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyminpack
-from pyminpack import _config, _core, _leastsq
+from pyminpack import _config, _core, _curve_fit, _leastsq
 
 
 def test_show_config_tells_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +34,7 @@ def test_show_config_refuses_another_mode() -> None:
         pyminpack.show_config(mode="html")
 
 
-@pytest.mark.parametrize("module", [_leastsq, _config])
+@pytest.mark.parametrize("module", [_leastsq, _curve_fit, _config])
 def test_examples_in_docstrings(module: Any) -> None:
     assert doctest.testmod(module).attempted > 0
     assert doctest.testmod(module).failed == 0

@@ -20,6 +20,10 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     np.testing.assert_allclose(namespace["b"], [3.46644, 0.853509, 1.49722], rtol=1e-5)
     assert (np.asarray(namespace["standard_errors"]) < 0.05).all()
     assert namespace["ier"] in (1, 2, 3, 4)
+    np.testing.assert_allclose(namespace["popt"], namespace["b"], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(np.asarray(namespace["pcov"]))), namespace["standard_errors"], rtol=1e-4
+    )
     assert str(namespace["mesg"]) in capsys.readouterr().out
 
 

@@ -1,7 +1,7 @@
 """The shim: the border between Python and C."""
 
 from collections.abc import Callable
-from typing import Any, Final, Self
+from typing import Any, Final, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ def covariance(
     fjac: NDArray[np.float64], ipvt: NDArray[np.intc], /
 ) -> NDArray[np.float64] | None: ...
 
+@final
 class Residuals:
     calls: Final[int]  # of f
 

@@ -121,9 +121,10 @@ def curve_fit(
         dtype, a list or tuple, or a single number for all points. Each parameter is a
         ``numpy.float64``.
     xdata : any
-        Where ydata was measured; `f` makes of it what it wants. An array, list or tuple becomes an
-        array of float64, or complex128, if it is numbers, whatever its shape. Strings, rows of
-        different lengths and any other object are passed to `f` as they are.
+        Where ydata was measured; `f` makes of it what it wants. An array, list or tuple of
+        numbers, or of what can be read as such, becomes an array of float64 of the same shape, or
+        of complex128. Other text, rows of different lengths and any other object are passed to `f`
+        as they are.
     ydata : array_like, shape (M,)
         What was measured, real numbers. A single one counts for all points.
     p0 : array_like, optional
@@ -215,19 +216,20 @@ def curve_fit(
     >>> y = np.array([4.9, 3.1, 1.9, 1.1, 0.7])
     >>> popt, pcov = curve_fit(lambda t, a, b: a * np.exp(-b * t), t, y, p0=[1.0, 1.0])
     >>> popt.round(2), np.sqrt(np.diag(pcov)).round(2)
-    (array([4.92, 0.48]), array([0.04, 0.01]))
+    (array([4.93, 0.48]), array([0.05, 0.01]))
     """
     if not callable(f):
         raise _not_callable("f", f)
     if jac is not None and not callable(jac):
         raise TypeError(f"jac must be callable, or None for forward differences, not {jac!r}")
+    absolute_sigma, full_output = bool(absolute_sigma), bool(full_output)
     _require_lm(method, bounds)
     if kwargs:
         _require_options(kwargs)
     start = np.ones(count_parameters(f)) if p0 is None else _start(p0)
     n = start.size
     x, y, keep = settle_data(xdata, ydata, check_finite, nan_policy)
-    weights = None if sigma is None else weights_of(sigma, y.size if keep is None else keep.size, keep)
+    weights = None if sigma is None else weights_of(sigma, y.size, keep)
     values, y, precision = first_values(f(x, *start), y)
     m = y.size
     if n > m:

@@ -15,19 +15,16 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     _Array = NDArray[np.float64]
     _Mask = NDArray[np.bool_]
 
-# What float() would make a number of, and is no real number.
-_COMPLEX = (np.complexfloating,)
-NOT_REAL = (str, bytes, *_COMPLEX)
 
-
-def objects_to_float64(objects: NDArray[Any], refused: tuple[type, ...]) -> _Array | None:
-    """Return objects as float64, None as NaN; or None if one of them is no number."""
-    if any(isinstance(item, refused) for item in objects.flat):
-        return None
-    try:
-        return objects.astype(np.float64)
-    except (TypeError, ValueError):
-        return None
+def real_objects(objects: NDArray[Any]) -> _Array | None:
+    """Return Python objects as float64; or None if one of them is no real number."""
+    for item in objects.flat:
+        # float() would read text, and drop the imaginary part of NumPy's complex numbers.
+        if isinstance(item, (str, bytes, np.complexfloating)) or not (
+            hasattr(item, "__float__") or hasattr(item, "__index__")
+        ):
+            return None
+    return objects.astype(np.float64)
 
 
 def real_copy(name: str, value: Any) -> _Array:
@@ -35,7 +32,7 @@ def real_copy(name: str, value: Any) -> _Array:
     array = np.array(value, order="C")
     if array.dtype is _FLOAT64:
         return array
-    numbers = objects_to_float64(array, NOT_REAL) if array.dtype.kind == "O" else None
+    numbers = real_objects(array) if array.dtype.kind == "O" else None
     return _as_float64(name, array) if numbers is None else numbers
 
 
@@ -46,7 +43,12 @@ def _read_numbers(array: NDArray[Any]) -> _Array | None:
         return array.astype(np.float64)
     if kind in "mM":
         return np.where(np.isnat(array), np.nan, array.astype(np.float64))
-    return objects_to_float64(array, _COMPLEX) if kind in "OSU" else None
+    if kind not in "OSU" or any(isinstance(item, np.complexfloating) for item in array.flat):
+        return None
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def _as_xdata(xdata: Any) -> Any:
@@ -75,7 +77,7 @@ def _as_ydata(ydata: Any) -> _Array:
         y = y.reshape(1)
     if y.ndim != 1:
         raise ValueError(
-            f"ydata must be one-dimensional, and has shape {y.shape}; ravel() it, and what f returns"
+            f"ydata must be one-dimensional, and has shape {y.shape}; ravel() it and what f returns"
         )
     if y.size == 0:
         raise ValueError("ydata must not be empty")
@@ -159,8 +161,7 @@ def _where_nan(xdata: Any) -> _Mask | None:
 def _require_no_nan(name: str, nan: _Mask | None) -> None:
     if nan is not None and nan.any():
         raise ValueError(
-            f"The input contains nan values: {name}{_first(nan)} is NaN, "
-            "and nan_policy is 'raise'"
+            f"The input contains nan values: {name}{_first(nan)} is NaN, and nan_policy is 'raise'"
         )
 
 
@@ -212,12 +213,13 @@ def weights_of(sigma: Any, m: int, keep: _Mask | None) -> _Array:
     """
     Return what residuals are multiplied by: a vector (M,), or of a 2-D sigma a matrix (M, M).
 
-    `sigma` is that of all `m` points, `keep` says which of them are fitted.
+    `m` points are fitted; where some were left out, `keep` says of all which they are.
     """
     array = real_copy("sigma", sigma)
     if array.ndim <= 1 and array.size == 1:
-        array = np.full(m if keep is None else np.count_nonzero(keep), array)
-        return _inverse(array)
+        return _inverse(np.full(m, array))
+    if keep is not None:
+        m = keep.size
     if array.shape == (m,):
         return _inverse(array if keep is None else array[keep])
     if array.shape == (m, m):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import FunctionType, NoneType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._data import NOT_REAL, objects_to_float64
+from ._data import real_objects
 from ._leastsq import _FLOAT64, _type
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
@@ -51,10 +51,8 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
     kind = array.dtype.kind
     if kind in "biuf":
         return array
-    if kind == "O":
-        numbers = objects_to_float64(array, (*NOT_REAL, NoneType))
-        if numbers is not None:
-            return numbers
+    if kind == "O" and (numbers := real_objects(array)) is not None:
+        return numbers
     what = f"values of dtype {array.dtype}"
     if array.ndim == 0 and not isinstance(value, np.ndarray):
         what = f"an object of type {_type(value)}"

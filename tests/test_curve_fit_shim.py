@@ -1,0 +1,239 @@
+"""`_core.Residuals`: whatever it is given, it refuses or serves, and leaks nothing."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from bits import Counted, assert_same_bits
+
+from pyminpack import _core, curve_fit
+
+M = 4
+X = np.array([1.0, 2.0])
+Y = np.arange(4.0)
+VALUES = np.array([1.5, 2.5, 3.5, 4.5])
+
+
+def refuse(values: Any, m: int) -> Any:
+    raise AssertionError
+
+
+def made(**changes: Any) -> Any:
+    given = {
+        "f": lambda xdata, *p: VALUES * p[0],
+        "xdata": None,
+        "ydata": Y,
+        "weights": None,
+        "x": X,
+        "values": VALUES,
+        "convert": refuse,
+        **changes,
+    }
+    return _core.Residuals(*given.values())
+
+
+def test_residuals_of_the_first_values() -> None:
+    f = Counted(lambda *args: VALUES)
+    residuals = made(f=f)
+    assert_same_bits(residuals(X.copy()), VALUES - Y)
+    assert (residuals.calls, f.calls) == (1, 0)
+    residuals(X + 1)
+    residuals(X + 1)
+    assert (residuals.calls, f.calls) == (2, 1)
+    residuals(X)
+    assert (residuals.calls, f.calls) == (3, 2)
+
+
+def test_zeros_of_both_signs_are_two_points() -> None:
+    f = Counted(lambda *args: VALUES)
+    residuals = made(f=f, x=np.array([0.0, 0.0]))
+    residuals(np.array([0.0, -0.0]))
+    assert f.calls == 1
+    nan = np.array([np.nan, 0.0])
+    residuals(nan)
+    residuals(nan)
+    assert f.calls == 2
+
+
+@pytest.mark.parametrize("step", [1, 2, -1, 0])
+@pytest.mark.parametrize(
+    "weights", [None, np.full(M, 3.0), np.tri(M), np.tri(M).T, np.ones((8, 8))[::2, ::2]]
+)
+def test_the_arithmetic(weights: Any, step: int) -> None:
+    values = np.arange(20.0)[6:][: M * step or None : step][:M] if step > 0 else VALUES[::-1]
+    if step == 0:
+        values = np.broadcast_to(np.array([7.0]), M)
+    expected = values - Y
+    if weights is not None:
+        expected = weights @ expected if weights.ndim == 2 else expected * weights
+    residuals = made(values=values, weights=weights)
+    found = residuals(X)
+    assert_same_bits(found, expected)
+    assert not np.shares_memory(found, values)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ydata": [1.0]},
+        {"ydata": Y.astype(np.float32)},
+        {"ydata": Y.reshape(2, 2)},
+        {"ydata": np.arange(8.0)[::2]},
+        {"ydata": Y.astype(">f8")},
+        {"ydata": np.ma.array(Y)},
+        {"x": [1.0]},
+        {"x": X.astype(int)},
+        {"x": np.ones((2, 1))},
+        {"x": np.ones(4)[::2]},
+        {"weights": 3.0},
+        {"weights": np.ones(M + 1)},
+        {"weights": np.ones(2 * M)[::2]},
+        {"weights": np.ones(M, int)},
+        {"weights": np.ones((M, M + 1))},
+        {"weights": np.ones((M, M), int)},
+        {"weights": np.ones((M, M, M))},
+    ],
+    ids=str,
+)
+def test_arguments_it_refuses(changes: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        made(**changes)
+
+
+def test_how_it_is_made() -> None:
+    with pytest.raises(TypeError, match="7 arguments"):
+        _core.Residuals()
+    with pytest.raises(TypeError, match="no keyword arguments"):
+        _core.Residuals(refuse, None, Y, None, X, VALUES, convert=refuse)
+    with pytest.raises(TypeError, match="immutable type"):
+        _core.Residuals.calls = 3
+    with pytest.raises(AttributeError):
+        made().calls = 3
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(), (X, X), ([1.0, 2.0],), (np.ones(3),), (np.ones((2, 1)),), (np.ones(4)[::2],), (X > 0,)],
+    ids=str,
+)
+def test_calls_it_refuses(args: Any) -> None:
+    with pytest.raises(TypeError, match="Residuals are called with a vector of 2 float64"):
+        made()(*args)
+    with pytest.raises(TypeError, match="Residuals are called with a vector of 2 float64"):
+        made()(x=X)
+
+
+OTHERS = [
+    [1.0] * M,
+    VALUES.astype(">f8"),
+    VALUES[:3],
+    VALUES.reshape(2, 2),
+    VALUES.astype(np.float32),
+    np.ma.array(VALUES),
+    np.float64(3.0),
+]
+
+
+@pytest.mark.parametrize("values", OTHERS, ids=repr)
+def test_other_values_are_converted(values: Any) -> None:
+    seen: list[Any] = []
+
+    def convert(*args: Any) -> Any:
+        seen.append(args)
+        return VALUES
+
+    residuals = made(values=values, convert=convert)
+    assert_same_bits(residuals(X), VALUES - Y)
+    ((found, m),) = seen
+    assert found is values
+    assert m == M
+
+
+@pytest.mark.parametrize("values", OTHERS, ids=repr)
+def test_what_convert_must_not_return(values: Any) -> None:
+    def convert(*args: Any) -> Any:
+        return values
+
+    with pytest.raises(TypeError, match="convert must return a vector of float64"):
+        made(values=None, convert=convert)
+    residuals = made(f=lambda *args: None, convert=convert)
+    with pytest.raises(TypeError, match="convert must return a vector of float64"):
+        residuals(X + 1)
+    # A failure leaves all as it was.
+    assert_same_bits(residuals(X), VALUES - Y)
+
+
+def test_an_exception_of_f_or_convert() -> None:
+    trouble = KeyError("trouble")
+
+    def fail(*args: Any) -> Any:
+        raise trouble
+
+    for residuals in (made(f=fail), made(f=lambda *args: None, convert=fail)):
+        with pytest.raises(KeyError) as caught:
+            residuals(X + 1)
+        assert caught.value is trouble
+        assert_same_bits(residuals(X), VALUES - Y)
+    with pytest.raises(KeyError):
+        made(values=None, convert=fail)
+
+
+def test_nothing_is_leaked() -> None:
+    class Object:
+        pass
+
+    def model(xdata: Any, *p: float) -> Any:
+        if p[0] > 5:
+            raise KeyError
+        return VALUES * p[0]
+
+    given = {"f": model, "xdata": Object(), "ydata": Y.copy(), "weights": np.ones(M),
+             "x": X.copy(), "values": VALUES.copy()}  # fmt: skip
+
+    def counts() -> list[int]:
+        return [sys.getrefcount(object) for object in given.values()]
+
+    before = counts()
+    for _ in range(50):
+        residuals = made(**given)
+        residuals(X + 1)
+        with pytest.raises(KeyError):
+            residuals(X + 10)
+        with pytest.raises(AssertionError):
+            made(**{**given, "values": None})
+    del residuals
+    assert counts() == before
+
+
+def test_a_cycle_through_it_is_found() -> None:
+    class Model:
+        def __call__(self, *args: Any) -> Any:
+            return VALUES
+
+    model = Model()
+    model.residuals = made(f=model)  # type: ignore[attr-defined]
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_model_that_fits_with_itself() -> None:
+    depth = 0
+
+    def model(t: Any, a: float, b: float) -> Any:
+        nonlocal depth
+        if depth < 3:
+            depth += 1
+            curve_fit(model, t, Y)
+            depth -= 1
+        return a * t + b
+
+    popt, _ = curve_fit(model, Y, 2 * Y + 1 + 0.1 * np.cos(Y))
+    expected, _ = curve_fit(lambda t, a, b: a * t + b, Y, 2 * Y + 1 + 0.1 * np.cos(Y))
+    assert_same_bits(popt, expected)
