@@ -70,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        with options.input.open(newline="", encoding="utf-8") as file:
+        # Spreadsheets begin such a file with a byte order mark.
+        with options.input.open(newline="", encoding="utf-8-sig") as file:
             groups = read(file, options.group, options.x, options.y)
     except (OSError, LookupError) as error:
         parser.error(str(error))

@@ -14,13 +14,13 @@ from scipy.optimize import _minpack_py
 
 import pyminpack
 
-fits = 0
+calls = 0
 
 
 @functools.wraps(pyminpack.leastsq)
 def leastsq(*args: Any, **kwargs: Any) -> Any:
-    global fits
-    fits += 1
+    global calls
+    calls += 1
     return pyminpack.leastsq(*args, **kwargs, qr=os.environ.get("PYMINPACK_QR", "auto"))
 
 
@@ -29,4 +29,4 @@ _minpack_py.leastsq = leastsq
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    terminalreporter.write_line(f"{fits} fits were pyminpack's")
+    terminalreporter.write_line(f"{calls} calls were pyminpack's")

@@ -142,7 +142,7 @@ def test_another_file_with_other_columns(tmp_path: Path) -> None:
     data = tmp_path / "data.csv"
     lines = [f"{t},x,{3 * math.exp(-0.5 * t) + 1}" for t in range(8)]
     # The last one is cut off.
-    data.write_text("\n".join(["time,name,v", *lines, "1,y"]))
+    data.write_text("\n".join(["time,name,v", *lines, "1,y"]), encoding="utf-8-sig")
 
     process = pipeline(data, "--group", "name", "--x", "time", "--y", "v")
     assert process.returncode == 0, process.stderr
