@@ -57,6 +57,8 @@ def test_huge_data_are_finite() -> None:
     popt, _ = curve_fit(line, T * 1e200, LINE, [1e-200, 1.0])
     np.testing.assert_allclose(popt, PLAIN[0] * [1e-200, 1.0], rtol=1e-6)
     curve_fit(line, (T * 1e200)[::-1], LINE[::-1], [1e-200, 1.0])
+    unaligned = np.frombuffer(b"x" + T.tobytes(), np.float64, offset=1)
+    assert_same(curve_fit(line, unaligned, LINE), PLAIN)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
