@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pyminpack.compare.environment import machine
+
 from .docs import write_docs
 from .pictures import draw_all
-from .report import machine, show
+from .report import show
 
 ROOT = Path(__file__).resolve().parent.parent
 

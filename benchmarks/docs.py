@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pyminpack.compare.tables import as_markdown
+
 from .pictures import draw_all
-from .report import as_markdown, losses, scipy_of, tables_of, title_of
+from .report import losses, scipy_of, tables_of, title_of
 
 COMMANDS = {"usual": "./dev bench --write-docs", "full": "./dev bench --full --write-docs"}
 

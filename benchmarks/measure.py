@@ -8,27 +8,24 @@ Writes OUTPUT, a JSON file. `python -m benchmarks` calls this for each interpret
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pyminpack.compare.timing import Clock, by_the_clock, time_in_turn
+
 from .agreement import DisagreementError, check
-from .contestants import Answer, Contestant, Run, contestants
+from .contestants import Answer, Contestant, contestants
 from .problems import Problem, table
 
 # Seconds of repeats for a problem, and the least and the most repeats.
 EFFORT = {"quick": (0.0, 1, 1), "usual": (1.0, 3, 300), "full": (12.0, 7, 1000)}
-# A repeat takes at least this long, so that the clock's own time does not matter.
-SHORTEST = 1e-3
 IMPORTS = ["numpy", "pyminpack", "scipy.optimize", "lmfit", "odrpack"]
 
 
@@ -48,43 +45,11 @@ def compare(problem: Problem, field: list[Contestant]) -> Answer:
     return reference
 
 
-def runs_of(problem: Problem, field: list[Contestant], answer: Answer) -> dict[str, Run]:
+def clocks_of(problem: Problem, field: list[Contestant], answer: Answer) -> dict[str, Clock]:
     runs = {who.name: who.prepare(problem, answer) for who in field}
-    return {name: run for name, run in runs.items() if run is not None}
-
-
-def by_the_clock(call: Callable[[], object]) -> Callable[[int], float]:
-    def seconds(repeats: int) -> float:
-        begin = time.perf_counter()
-        for _ in range(repeats):
-            call()
-        return time.perf_counter() - begin
-
-    return seconds
-
-
-def time_in_turn(runs: dict[str, Run], effort: tuple[float, int, int]) -> dict[str, list[float]]:
-    """Return the seconds of each repeat. What disturbs a round disturbs all that are in it."""
-    budget, least, most = effort
-    clocks = {name: run.seconds or by_the_clock(run.call) for name, run in runs.items()}
-    numbers = {}
-    for name, clock in clocks.items():
-        # The first call pays for memory and caches; where it is short the second tells more.
-        once = clock(1)
-        if once < 1e-2:
-            once = clock(1)
-        numbers[name] = max(1, int(SHORTEST / max(once, 1e-7))) if budget else 1
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    rounds, end = 0, time.perf_counter() + budget
-    gc.collect()
-    gc.disable()
-    while rounds < least or (rounds < most and time.perf_counter() < end):
-        # There and back, so that nobody always comes after the same one.
-        for name in times if rounds % 2 == 0 else reversed(times):
-            times[name].append(clocks[name](numbers[name]) / numbers[name])
-        rounds += 1
-    gc.enable()
-    return times
+    return {
+        name: run.seconds or by_the_clock(run.call) for name, run in runs.items() if run is not None
+    }
 
 
 def record_of(problem: Problem, answer: Answer, times: dict[str, list[float]]) -> dict[str, Any]:
@@ -131,7 +96,7 @@ def run_suite(field: list[Contestant], suite: str, only: str) -> list[dict[str, 
     for make, answer in agreed:
         problem = make()
         say(f"timing: {problem.name}")
-        times = time_in_turn(runs_of(problem, field, answer), EFFORT[suite])
+        times = time_in_turn(clocks_of(problem, field, answer), EFFORT[suite])
         records.append(record_of(problem, answer, times))
     return records
 

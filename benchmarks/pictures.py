@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pyminpack.compare.style import figure_of, save
+
 from .report import ALONE, AXES
 
 LABELS = {
@@ -38,12 +40,8 @@ def curves_of(runs: list[dict[str, Any]], axis: str) -> dict[str, list[tuple[flo
 
 
 def draw(runs: list[dict[str, Any]], axis: str, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     label, title = LABELS[axis]
-    figure = Figure(figsize=(8, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(8, 4.4)
     axes = figure.add_subplot()
     colors = iter(OTHERS)
     for name, points in sorted(curves_of(runs, axis).items()):
@@ -54,8 +52,7 @@ def draw(runs: list[dict[str, Any]], axis: str, path: Path) -> None:
     axes.set(xlabel=label, ylabel="seconds for a fit", title=title)
     axes.grid(which="major", color="0.9")
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
-    # Without the version of matplotlib, the file changes only when the picture does.
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    save(figure, path)
 
 
 def draw_all(results: dict[str, Any], folder: Path) -> list[Path]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
+
+from pyminpack.compare.tables import Row, as_text
 
 from .contestants import OURS
 
@@ -22,7 +21,6 @@ ALONE = "func alone"
 NOISE = 0.05
 AXES = {"M": "m", "N": "n", "evaluations": "nfev"}
 """By the name of a picture, what of a problem is on its horizontal axis."""
-Row = list[str]
 
 
 def seconds_in_words(seconds: float) -> str:
@@ -126,23 +124,6 @@ def losses(run: dict[str, Any]) -> Iterable[str]:
             )
 
 
-def as_text(rows: list[Row]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def as_markdown(rows: list[Row]) -> str:
-    lines = ["|" + "".join(f" {cell} |" for cell in row) for row in rows]
-    rule = "|---|" + "---:|" * (len(rows[0]) - 1)
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def title_of(run: dict[str, Any]) -> str:
     versions = run["environment"]
     others = {k: v for k, v in versions["contestants"].items() if k in ("lmfit", "odrpack")}
@@ -170,16 +151,3 @@ def show(results: dict[str, Any]) -> None:
             print(f"\nGoals, times of SciPy over ours\n{as_text(goals)}")
         for sentence in losses(run):
             print(f"\n{sentence}")
-
-
-def machine() -> dict[str, str]:
-    """Return what the times depend on besides the programs."""
-    processor, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        processor = models[0].partition(":")[2].strip() if models else processor
-    return {
-        "processor": processor,
-        "cores": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
-    }

@@ -10,12 +10,13 @@ import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from nist import TIGHT, Dataset, Vector, fit, load, log_relative_error
 
 from pyminpack import Report
+from pyminpack.compare.style import STYLE, figure_of, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,23 +41,6 @@ AXES: Final = {
     "Thurber": ("log density", "electron mobility"),
 }
 """What NIST says x and y are; of the other sets they are plain "x" and "y"."""
-
-TEXT_COLOUR: Final = "#22272e"
-
-STYLE: Final[dict[Any, Any]] = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9aa4af",
-    "axes.labelcolor": TEXT_COLOUR,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e9ed",
-    "xtick.color": TEXT_COLOUR,
-    "ytick.color": TEXT_COLOUR,
-    "text.color": TEXT_COLOUR,
-    "legend.frameon": False,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,16 +147,13 @@ def draw(datasets: Sequence[Dataset], fits: Sequence[Report], directory: Path) -
     Raises ImportError when matplotlib is not installed.
     """
     import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     columns = min(len(datasets), MAX_COLUMNS)
     rows = -(-len(datasets) // columns)
     with mpl.rc_context(STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
-        figure = Figure(figsize=(5.2 * columns, 6.4 * rows), dpi=144, layout=layout)
-        FigureCanvasAgg(figure)
+        figure = figure_of(5.2 * columns, 6.4 * rows, layout=layout)
         grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3, 1) * rows)
         for k, (dataset, result) in enumerate(zip(datasets, fits, strict=True)):
             row, column = divmod(k, columns)
@@ -181,9 +162,7 @@ def draw(datasets: Sequence[Dataset], fits: Sequence[Report], directory: Path) -
             _draw_one(dataset, result, above, below)
             figure.align_ylabels((above, below))
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / PICTURE
-        figure.savefig(path)
-    return path
+        return save(figure, directory / PICTURE, dpi=144)
 
 
 def _draw_one(dataset: Dataset, result: Report, above: Axes, below: Axes) -> None:

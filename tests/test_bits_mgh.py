@@ -8,9 +8,9 @@ import argonne
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits, needs_scipy, packed, scipy_leastsq
-from problems import CASES, Array, Case
 
 import pyminpack
+from pyminpack.compare.mgh import CASES, Array, Case
 
 # Tolerances below the machine's precision make the fit end by every route: 4 to 8 included.
 TOLERANCES: dict[str, dict[str, float]] = {

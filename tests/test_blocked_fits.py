@@ -23,10 +23,10 @@ from blocked_problems import blocked, curve, outcome
 from nist_cases import DATASETS, digits, fit, load_record, options
 from nist_cases import Case as NistCase
 from nist_cases import cases as nist_cases
-from problems import CASES, Case
 from test_nist import FAILURES, SLACK
 
 from pyminpack import leastsq
+from pyminpack.compare.mgh import CASES, Case
 
 FOUND = (1, 2, 3, 4)
 Order = tuple[Integers, Integers]

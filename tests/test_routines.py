@@ -11,7 +11,8 @@ import pytest
 from argonne import Doubles, Library
 from bits import assert_same_bits
 from numpy.random import Generator
-from problems import CASES, PROBLEMS, Problem
+
+from pyminpack.compare.mgh import CASES, PROBLEMS, Problem
 
 pytestmark = pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON)
 

@@ -9,8 +9,9 @@ import argonne
 import numpy as np
 import pytest
 from argonne import Doubles, Library
-from problems import Problem
 from test_routines import EPS, NAMED, record, same, triangle
+
+from pyminpack.compare.mgh import Problem
 
 pytestmark = pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON)
 

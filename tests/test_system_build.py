@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits, packed
-from problems import CASES, Case
 
 import pyminpack
+from pyminpack.compare.mgh import CASES, Case
 
 
 def test_which_minpack_is_inside(system_pyminpack: ModuleType) -> None:

@@ -26,10 +26,10 @@ import pytest
 from alone import run_alone
 from bits import assert_same_bits, packed
 from conftest import ROOT
-from problems import CASES, Case
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
 
 from pyminpack import _core, leastsq
+from pyminpack.compare.mgh import CASES, Case
 
 THREADS = 8
 SOME = CASES[:: max(1, len(CASES) // 24)]

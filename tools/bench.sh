@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The environments of ./dev bench, each with pyminpack built for it, in build/bench. Sourced by ./dev.
+# The environments of ./dev bench and ./dev compare, each with pyminpack built for it, in build/bench. Sourced by ./dev.
 
 # The last SciPy with the Fortran MINPACK, and the interpreters it has wheels for.
 readonly last_fortran_scipy=1.14.1 pythons_of_fortran_scipy="3.11 3.12 3.13"
@@ -50,22 +50,59 @@ bench_environment() {
         echo "$hash" >"$folder/made-from"
 }
 
-# bench_environments: sets `interpreters`, the options that name those that could be set up.
-bench_environments() {
+# Each prints the interpreter of an environment that it sets up; fails when it cannot, having said so.
+fortran_scipy() {
     local python
-    interpreters=()
     if ! python=$(python_for_fortran_scipy); then
         say "SciPy $last_fortran_scipy is skipped: no Python among $pythons_of_fortran_scipy."
-    elif bench_environment fortran-scipy "$python" "scipy==$last_fortran_scipy"; then
-        interpreters+=(--with "$PWD/build/bench/fortran-scipy/bin/python")
-    else
+        return 1
+    fi
+    if ! bench_environment fortran-scipy "$python" "scipy==$last_fortran_scipy"; then
         say "SciPy $last_fortran_scipy is skipped: it could not be installed."
+        return 1
     fi
+    echo "$PWD/build/bench/fortran-scipy/bin/python"
+}
+
+newest_scipy() {
+    local python
     python=$(newest_python)
-    if bench_environment newest-scipy "$python"; then
-        interpreters+=(--with "$PWD/build/bench/newest-scipy/bin/python")
-    else
+    if ! bench_environment newest-scipy "$python"; then
         say "the newest SciPy is skipped: it could not be installed for $python."
+        return 1
     fi
+    echo "$PWD/build/bench/newest-scipy/bin/python"
+}
+
+# bench_environments: sets `interpreters`, the options that name those that could be set up.
+bench_environments() {
+    local python environment
+    interpreters=()
+    for environment in fortran_scipy newest_scipy; do
+        if python=$($environment); then interpreters+=(--with "$python"); fi
+    done
     ((${#interpreters[@]})) || die "nothing to compare with could be installed."
+}
+
+# compare [--fortran] [--write-docs] ARGUMENT...: pyminpack.compare with the newest SciPy, or with the
+# last that has the Fortran MINPACK.
+compare() {
+    local python environment=newest_scipy write=no
+    local -a options=(--output build/compare)
+    while true; do
+        case ${1:-} in
+            --fortran) environment=fortran_scipy ;;
+            --write-docs) write=yes ;;
+            *) break ;;
+        esac
+        shift
+    done
+    python=$($environment) || die "nothing to compare with could be installed."
+    if [ "$write" = no ]; then
+        "$python" -m pyminpack.compare "${options[@]}" "$@"
+    else
+        # What is published is what was written: the folder comes last, and so wins.
+        "$python" -m pyminpack.compare "$@" "${options[@]}" &&
+            "$python" tools/compare_docs.py build/compare
+    fi
 }

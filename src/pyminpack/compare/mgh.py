@@ -73,7 +73,8 @@ def _linear_rank_one(n: int, m: int) -> Problem:
     best = math.sqrt(m * (m - 1) / (2.0 * (2 * m + 1)))
 
     def residual(x: Array) -> Array:
-        return rows * (columns * x).sum() - 1.0
+        f: Array = rows * (columns * x).sum() - 1.0
+        return f
 
     def jacobian(x: Array) -> Array:
         return rows[:, None] * columns
@@ -87,7 +88,8 @@ def _linear_rank_one_zeros(n: int, m: int) -> Problem:
     best = math.sqrt((m * m + 3 * m - 6) / (2.0 * (2 * m - 3)))
 
     def residual(x: Array) -> Array:
-        return rows * (columns * x).sum() - 1.0
+        f: Array = rows * (columns * x).sum() - 1.0
+        return f
 
     def jacobian(x: Array) -> Array:
         return rows[:, None] * columns
@@ -173,7 +175,8 @@ def _bard() -> Problem:
     w = np.minimum(u, v)
 
     def residual(x: Array) -> Array:
-        return y - (x[0] + u / (v * x[1] + w * x[2]))
+        f: Array = y - (x[0] + u / (v * x[1] + w * x[2]))
+        return f
 
     def jacobian(x: Array) -> Array:
         common = u / (v * x[1] + w * x[2]) ** 2
@@ -191,7 +194,8 @@ def _kowalik_osborne() -> Problem:
     y = np.array(KOWALIK_Y.split(), float) / 1e4
 
     def residual(x: Array) -> Array:
-        return y - x[0] * u * (u + x[1]) / (u * (u + x[2]) + x[3])
+        f: Array = y - x[0] * u * (u + x[1]) / (u * (u + x[2]) + x[3])
+        return f
 
     def jacobian(x: Array) -> Array:
         below = u * (u + x[2]) + x[3]
@@ -211,7 +215,8 @@ def _meyer() -> Problem:
     t = 45.0 + 5.0 * np.arange(1.0, 17.0)
 
     def residual(x: Array) -> Array:
-        return x[0] * np.exp(x[1] / (t + x[2])) - y
+        f: Array = x[0] * np.exp(x[1] / (t + x[2])) - y
+        return f
 
     def jacobian(x: Array) -> Array:
         shifted = t + x[2]
@@ -251,7 +256,8 @@ def _box() -> Problem:
     known = np.exp(-10.0 * t) - np.exp(-t)
 
     def residual(x: Array) -> Array:
-        return np.exp(-t * x[0]) - np.exp(-t * x[1]) + known * x[2]
+        f: Array = np.exp(-t * x[0]) - np.exp(-t * x[1]) + known * x[2]
+        return f
 
     def jacobian(x: Array) -> Array:
         return np.column_stack([-t * np.exp(-t * x[0]), t * np.exp(-t * x[1]), known])
@@ -264,7 +270,8 @@ def _jennrich_sampson() -> Problem:
     i = np.arange(1.0, 11.0)
 
     def residual(x: Array) -> Array:
-        return 2.0 + 2.0 * i - np.exp(i * x[0]) - np.exp(i * x[1])
+        f: Array = 2.0 + 2.0 * i - np.exp(i * x[0]) - np.exp(i * x[1])
+        return f
 
     def jacobian(x: Array) -> Array:
         return np.column_stack([-i * np.exp(i * x[0]), -i * np.exp(i * x[1])])
@@ -282,7 +289,8 @@ def _brown_dennis() -> Problem:
 
     def residual(x: Array) -> Array:
         a, b = parts(x)
-        return a * a + b * b
+        f: Array = a * a + b * b
+        return f
 
     def jacobian(x: Array) -> Array:
         a, b = parts(x)
@@ -345,7 +353,8 @@ def _osborne_1() -> Problem:
     t = 10.0 * np.arange(33.0)
 
     def residual(x: Array) -> Array:
-        return y - (x[0] + x[1] * np.exp(-t * x[3]) + x[2] * np.exp(-t * x[4]))
+        f: Array = y - (x[0] + x[1] * np.exp(-t * x[3]) + x[2] * np.exp(-t * x[4]))
+        return f
 
     def jacobian(x: Array) -> Array:
         a, b = np.exp(-t * x[3]), np.exp(-t * x[4])
