@@ -88,6 +88,7 @@ html_sidebars = {
         "docs/algorithm",
         "docs/performance",
         "docs/reliability",
+        "docs/comparison",
         "CHANGELOG",
     )
 }
