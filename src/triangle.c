@@ -17,7 +17,7 @@ triangle_available(void)
 int
 triangle_instruction_set(void)
 {
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef HAVE_X86_VARIANTS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("fma")) {
         if (__builtin_cpu_supports("avx512f") &&

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import argonne
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -20,9 +21,12 @@ def _find_scipy() -> tuple[Any, str]:
 
 
 scipy_leastsq, _scipy_version = _find_scipy()
+SCIPY_HAS_OUR_BITS = _scipy_version == "1.14.1" and not argonne.FUSED
 needs_scipy = pytest.mark.skipif(
-    _scipy_version != "1.14.1",
-    reason=f"SciPy 1.14.1 is the last with Fortran MINPACK; this is {_scipy_version}",
+    not SCIPY_HAS_OUR_BITS,
+    reason=argonne.FUSED_REASON
+    if argonne.FUSED
+    else f"SciPy 1.14.1 is the last with Fortran MINPACK; this is {_scipy_version}",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import argonne
 import pytest
 
 
@@ -29,6 +30,7 @@ def test_a_fortran_77_program_links_and_fits(native_build: Path) -> None:
     assert lines[3].split() == ["QRFAC", "3", "2", "1"]
 
 
+@pytest.mark.skipif(argonne.FUSED, reason=argonne.FUSED_REASON)
 @pytest.mark.parametrize("program", ["c_program", "f77_program"])
 def test_they_print_what_argonnes_library_gives(native_build: Path, program: str) -> None:
     theirs = _output(native_build / f"{program}_argonne")

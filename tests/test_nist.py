@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+from bits import needs_scipy, scipy_leastsq
 from complex_step import complex_step
 from nist_cases import (
     DATASETS,
@@ -212,18 +213,14 @@ def test_a_failure_has_the_stated_reason(key: str) -> None:
         np.testing.assert_array_equal(result.parameters, dataset.starts[0])
 
 
+@needs_scipy
 @each_case
 def test_original_minpack_gives_the_same(case: Case) -> None:
-    scipy = pytest.importorskip("scipy")
-    if tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 15):
-        pytest.skip("SciPy has no Fortran MINPACK since 1.15")
-    optimize = pytest.importorskip("scipy.optimize")
-
     dataset = DATASETS[case.name]
     arguments = (dataset.residual, dataset.starts[case.start - 1])
     extras = {"full_output": True, **options(case, dataset)}
     x, _, infodict, _, ier = pyminpack.leastsq(*arguments, **extras)
-    original_x, _, original, _, original_ier = optimize.leastsq(*arguments, **extras)
+    original_x, _, original, _, original_ier = scipy_leastsq(*arguments, **extras)
 
     assert ier == original_ier
     assert infodict.keys() == original.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import argonne
 import numpy as np
 import pytest
 from bits import assert_same_bits, packed
@@ -19,6 +20,7 @@ def test_which_minpack_is_inside(system_pyminpack: ModuleType) -> None:
     assert system_pyminpack._core.__file__ != pyminpack._core.__file__
 
 
+@pytest.mark.skipif(argonne.FUSED, reason=argonne.FUSED_REASON)
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("dfun", [False, True])
 def test_the_same_bits(system_pyminpack: ModuleType, case: Case, dfun: bool) -> None:

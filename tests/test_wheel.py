@@ -16,7 +16,10 @@ from pyminpack import _core
 elf = pytest.importorskip("elftools.elf.elffile", reason="pyelftools reads the module")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the module is no ELF file here")
 
-LIBC = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+LIBC = {
+    *("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
+    *("libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"),
+}
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def solve(
     dfun: Callable[..., Any] | None,
     x0: NDArray[np.float64],
     args: tuple[Any, ...],
-    col_deriv: bool,
+    col_deriv: object,
     ftol: float,
     xtol: float,
     gtol: float,

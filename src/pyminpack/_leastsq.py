@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -13,10 +13,17 @@ from ._messages import describe
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable
+    from typing import SupportsFloat, SupportsIndex
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .typing import InfoDict
+
+    _Function = Callable[..., ArrayLike]
     _Vector = NDArray[np.float64]
+    _Short = tuple[_Vector, int]
+    _Full = tuple[_Vector, NDArray[np.float64] | None, InfoDict, str, int]
+    _HowToFactor = Literal["auto", "minpack", "blocked"]  # of the Jacobian
 
 # MINPACK counts evaluations in a C int, and may overshoot its limit by up to N + 1.
 _MAX_INT = 2**31 - 1
@@ -26,22 +33,96 @@ _FLOAT64 = np.dtype(np.float64)
 _QR = {"auto": _core.QR_AUTO, "minpack": _core.QR_MINPACK, "blocked": _core.QR_BLOCKED}
 
 
+@overload
 def leastsq(
-    func: Callable[..., Any],
+    func: _Function,
     x0: ArrayLike,
-    args: Any = (),
-    Dfun: Callable[..., Any] | None = None,
-    full_output: Any = 0,
-    col_deriv: Any = 0,
-    ftol: float = 1.49012e-08,
-    xtol: float = 1.49012e-08,
-    gtol: float = 0.0,
-    maxfev: int = 0,
-    epsfcn: float | None = None,
-    factor: float = 100,
+    args: object = ...,
+    Dfun: _Function | None = ...,
+    full_output: Literal[False, 0] = ...,
+    col_deriv: object = ...,
+    ftol: SupportsFloat = ...,
+    xtol: SupportsFloat = ...,
+    gtol: SupportsFloat = ...,
+    maxfev: SupportsIndex = ...,
+    epsfcn: SupportsFloat | None = ...,
+    factor: SupportsFloat = ...,
+    diag: ArrayLike | None = ...,
+    *,
+    qr: _HowToFactor = ...,
+) -> _Short: ...
+@overload
+def leastsq(
+    func: _Function,
+    x0: ArrayLike,
+    args: object = ...,
+    Dfun: _Function | None = ...,
+    *,
+    full_output: Literal[True, 1],
+    col_deriv: object = ...,
+    ftol: SupportsFloat = ...,
+    xtol: SupportsFloat = ...,
+    gtol: SupportsFloat = ...,
+    maxfev: SupportsIndex = ...,
+    epsfcn: SupportsFloat | None = ...,
+    factor: SupportsFloat = ...,
+    diag: ArrayLike | None = ...,
+    qr: _HowToFactor = ...,
+) -> _Full: ...
+@overload
+def leastsq(
+    func: _Function,
+    x0: ArrayLike,
+    args: object,
+    Dfun: _Function | None,
+    full_output: Literal[True, 1],
+    col_deriv: object = ...,
+    ftol: SupportsFloat = ...,
+    xtol: SupportsFloat = ...,
+    gtol: SupportsFloat = ...,
+    maxfev: SupportsIndex = ...,
+    epsfcn: SupportsFloat | None = ...,
+    factor: SupportsFloat = ...,
+    diag: ArrayLike | None = ...,
+    *,
+    qr: _HowToFactor = ...,
+) -> _Full: ...
+@overload
+def leastsq(
+    func: _Function,
+    x0: ArrayLike,
+    args: object = ...,
+    Dfun: _Function | None = ...,
+    full_output: object = ...,
+    col_deriv: object = ...,
+    ftol: SupportsFloat = ...,
+    xtol: SupportsFloat = ...,
+    gtol: SupportsFloat = ...,
+    maxfev: SupportsIndex = ...,
+    epsfcn: SupportsFloat | None = ...,
+    factor: SupportsFloat = ...,
+    diag: ArrayLike | None = ...,
+    *,
+    qr: _HowToFactor = ...,
+) -> tuple[Any, ...]: ...
+
+
+def leastsq(
+    func: Callable[..., ArrayLike],
+    x0: ArrayLike,
+    args: object = (),
+    Dfun: Callable[..., ArrayLike] | None = None,
+    full_output: object = 0,
+    col_deriv: object = 0,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
     diag: ArrayLike | None = None,
     *,
-    qr: str = "auto",
+    qr: Literal["auto", "minpack", "blocked"] = "auto",
 ) -> tuple[Any, ...]:
     """
     Minimise the sum of squares of M functions of N variables.
@@ -107,7 +188,7 @@ def leastsq(
         to `func`; ``njev``, the calls to `Dfun`, only with it; ``fjac``, shape (N, M), whose
         transpose holds R of the factorisation ``J[:, ipvt - 1] = Q @ R`` in its upper triangle;
         ``ipvt``, int32, shape (N,), 1-based; ``qtf``, the first N elements of ``Q.T @ fvec`` at
-        the last Jacobian.
+        the last Jacobian. For annotations, ``pyminpack.typing.InfoDict``.
     mesg : str
         Why the fit ended. Only with `full_output`.
     ier : int
@@ -213,10 +294,19 @@ def leastsq(
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         return x, ier
 
-    infodict: dict[str, Any] = {"fvec": fvec, "nfev": nfev}
-    if Dfun is not None:
-        infodict["njev"] = njev
-    infodict.update(fjac=fjac, ipvt=ipvt, qtf=qtf)
+    # In MINPACK's order, where njev stands before the arrays.
+    infodict: InfoDict
+    if Dfun is None:
+        infodict = {"fvec": fvec, "nfev": nfev, "fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    else:
+        infodict = {
+            "fvec": fvec,
+            "nfev": nfev,
+            "njev": njev,
+            "fjac": fjac,
+            "ipvt": ipvt,
+            "qtf": qtf,
+        }
     cov_x = _core.covariance(fjac, ipvt) if 1 <= ier <= 4 else None
     return x, cov_x, infodict, message, ier
 
