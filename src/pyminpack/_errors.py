@@ -12,7 +12,21 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 
 
 class OptimizeWarning(UserWarning):
-    """The covariance of the parameters cannot be estimated."""
+    """
+    The covariance of the parameters cannot be estimated.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from pyminpack import OptimizeWarning, curve_fit
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", OptimizeWarning)
+    ...     popt, pcov = curve_fit(lambda t, a, b: a * t + b, [0.0, 1.0], [1.0, 3.0])
+    >>> pcov
+    array([[inf, inf],
+           [inf, inf]])
+    """
 
     __module__ = "pyminpack"
 
@@ -36,6 +50,17 @@ class FitError(RuntimeError):
         Why the fit ended.
     ier : int
         As `leastsq` returns it: 0 or from 5 on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyminpack import FitError, curve_fit
+    >>> t = np.linspace(0.0, 4.0, 9)
+    >>> try:
+    ...     curve_fit(lambda t, a, b: a * np.exp(-b * t), t, 5 * np.exp(-t), maxfev=5)
+    ... except FitError as error:
+    ...     print(error.ier, error.popt.shape, error.infodict["nfev"] >= 5)
+    5 (2,) True
     """
 
     __module__ = "pyminpack"

@@ -57,6 +57,17 @@ class Report:
         What `report` was told.
     threshold : float
         `str` lists the correlations that are larger in magnitude.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyminpack import curve_fit, report
+    >>> t, y = np.arange(5.0), np.array([1.1, 2.9, 5.2, 7.1, 8.8])
+    >>> def line(t, slope, start):
+    ...     return slope * t + start
+    >>> found = report(curve_fit(line, t, y, full_output=True), names=line)
+    >>> found.names, found.standard_errors.round(3)
+    (('slope', 'start'), array([0.055, 0.136]))
     """
 
     names: tuple[str, ...]

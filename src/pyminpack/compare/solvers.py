@@ -26,7 +26,8 @@ OURS: Final = "pyminpack"
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One problem, and how it is to be solved.
+    """
+    One problem, and how it is to be solved.
 
     Attributes
     ----------
@@ -41,6 +42,14 @@ class Task:
         Evaluations that a solver may make.
     way
         Tolerances and Jacobian by name.
+
+    Examples
+    --------
+    >>> from pyminpack.compare.problems import WAYS, all_problems
+    >>> from pyminpack.compare.solvers import task_of
+    >>> task = task_of(all_problems()[0], WAYS[0])
+    >>> task.residual(task.x0).shape == task.y.shape
+    True
     """
 
     residual: Callable[[Vector], Vector]
@@ -52,12 +61,32 @@ class Task:
     way: Way
 
     def tolerances(self, *names: str) -> dict[str, float]:
-        """Return the options of those names where the task is tight, and none otherwise."""
+        """
+        Return options for a solver: the tolerance where the task is tight, and none otherwise.
+
+        Parameters
+        ----------
+        *names : str
+            What the solver calls the tolerances that it has.
+
+        Returns
+        -------
+        dict
+            The options by name.
+
+        Examples
+        --------
+        >>> from pyminpack.compare.problems import Way, all_problems
+        >>> from pyminpack.compare.solvers import task_of
+        >>> task_of(all_problems()[0], Way("tight", "exact")).tolerances("ftol", "xtol")
+        {'ftol': 1e-15, 'xtol': 1e-15}
+        """
         return dict.fromkeys(names, TIGHT) if self.way.tolerance == "tight" else {}
 
 
 class Outcome(NamedTuple):
-    """What a solver found; None is what it does not tell.
+    """
+    What a solver found; None is what it does not tell.
 
     Attributes
     ----------
@@ -75,6 +104,13 @@ class Outcome(NamedTuple):
         The covariance of `x`.
     errors : (n,)
         The standard errors of `x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyminpack.compare import Outcome
+    >>> Outcome(np.array([1.0]), nfev=7).nfev
+    7
     """
 
     x: Vector
@@ -87,7 +123,29 @@ class Outcome(NamedTuple):
     errors: Vector | None = None
 
     def standard_errors(self, rss: float, degrees_of_freedom: int) -> Vector | None:
-        """Return the standard errors (n,), from whatever the solver offers."""
+        """
+        Return the standard errors, from whatever the solver offers.
+
+        Parameters
+        ----------
+        rss : float
+            The sum of squares at `x`, which scales `inverse`.
+        degrees_of_freedom : int
+            Residuals less parameters.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,), or None
+            The standard errors; None where the solver offers nothing to make them from.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyminpack.compare import Outcome
+        >>> outcome = Outcome(np.array([1.0]), inverse=np.array([[0.5]]))
+        >>> outcome.standard_errors(rss=8.0, degrees_of_freedom=1)
+        array([2.])
+        """
         covariance = self.covariance
         if self.inverse is not None and degrees_of_freedom > 0:
             covariance = self.inverse * (rss / degrees_of_freedom)
@@ -100,7 +158,8 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Solver:
-    """A row of the table.
+    """
+    A row of the table of solvers.
 
     Attributes
     ----------
@@ -110,6 +169,12 @@ class Solver:
         What is imported, and given to `solve`.
     solve
         ``solve(module, task)``, the adapter. Whatever it raises is reported.
+
+    Examples
+    --------
+    >>> from pyminpack.compare import SOLVERS
+    >>> SOLVERS[0].name, SOLVERS[0].package
+    ('pyminpack', 'pyminpack')
     """
 
     name: str
@@ -122,14 +187,43 @@ class Solver:
         return self.module.partition(".")[0]
 
     def version(self) -> str:
-        """Return the version of the package; "unknown" where it tells none."""
+        """
+        Return the version of the package.
+
+        Returns
+        -------
+        str
+            The version; "unknown" where the package tells none.
+
+        Examples
+        --------
+        >>> import pyminpack
+        >>> from pyminpack.compare import SOLVERS
+        >>> SOLVERS[0].version() == pyminpack.__version__
+        True
+        """
         try:
             return importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
             return str(getattr(importlib.import_module(self.package), "__version__", "unknown"))
 
     def load(self) -> Callable[[Task], Outcome]:
-        """Import the module and return the adapter with it; raises what the import raises."""
+        """
+        Import the module, and raise whatever the import raises.
+
+        Returns
+        -------
+        callable
+            The adapter with the module: it takes a `Task` and returns an `Outcome`.
+
+        Examples
+        --------
+        >>> from pyminpack.compare import SOLVERS
+        >>> from pyminpack.compare.problems import WAYS, all_problems
+        >>> from pyminpack.compare.solvers import task_of
+        >>> SOLVERS[0].load()(task_of(all_problems()[0], WAYS[0])).ier
+        1
+        """
         return partial(self.solve, importlib.import_module(self.module))
 
 
