@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import find_tool
 
 import pyminpack
 from pyminpack import _core
@@ -73,15 +75,38 @@ def test_the_version_is_that_of_the_metadata() -> None:
     assert pyminpack.__version__ == importlib.metadata.version("pyminpack")
 
 
-def test_a_wheel_of_the_installed_files_is_at_most_250_kb(tmp_path: Path) -> None:
-    files = importlib.metadata.files("pyminpack")
-    assert files is not None
-    wheel = tmp_path / "pyminpack.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            if "__pycache__" not in str(file) and Path(file.locate()).is_file():
-                archive.write(file.locate(), str(file))
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """Return a wheel of the installed files."""
+    distribution = importlib.metadata.distribution("pyminpack")
+    tag = re.search(r"^Tag: (\S+)$", distribution.read_text("WHEEL") or "", re.MULTILINE)
+    assert tag is not None
+    path = tmp_path / f"pyminpack-{distribution.version}-{tag[1]}.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in distribution.files or ():
+            # pip compiled the modules, and wrote that into the list of files.
+            if "__pycache__" in str(file) or not Path(file.locate()).is_file():
+                continue
+            content = file.read_binary()
+            if file.name == "RECORD":
+                lines = content.splitlines(keepends=True)
+                content = b"".join(line for line in lines if b"__pycache__" not in line)
+            archive.writestr(str(file), content)
+    return path
+
+
+def test_a_wheel_of_the_installed_files_is_at_most_250_kb(wheel: Path) -> None:
     assert wheel.stat().st_size <= 250_000
+
+
+def test_auditwheel_finds_it_fit_for_manylinux_and_no_library_to_add(wheel: Path) -> None:
+    auditwheel = find_tool("auditwheel")
+    done = subprocess.run([auditwheel, "show", wheel], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert 'platform tag: "manylinux_' in words, words
+    assert set(re.findall(r"\bl(?:ib|d-)[\w.+-]*\.so[.\d]*", words)) <= LIBC, words
+    assert "external shared libraries are required" not in words, words
 
 
 def test_typed() -> None:
