@@ -13,7 +13,8 @@ readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contrac
 # What runs every line.
 readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
     tests/test_survivors_*.py tests/test_routines.py tests/test_result_protocols.py tests/test_bits_mgh.py
-    tests/test_threads.py tests/test_blocked_qr.py tests/test_blocked_contract.py tests/test_blocked_threads.py"
+    tests/test_threads.py tests/test_blocked_qr.py tests/test_blocked_contract.py tests/test_blocked_threads.py
+    tests/test_typing.py"
 readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py"
 
 # build_instrumented NAME SETUP_OPTION...: the package and the programs of tests/native, into
@@ -65,7 +66,7 @@ with_build() {
 # and at other programs, or at what Python and glibc do with memory, in whose place the checker is.
 not_about_memory() {
     local name
-    for name in benchmarks build clients demo fences leaks memory_state mutation readme wheel; do
+    for name in benchmarks build clients demo docstrings fences leaks memory_state mutation project readme wheel; do
         echo "--ignore=tests/test_$name.py"
     done
     # These limit the address space, of which a checker takes terabytes.
