@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import re
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import find_tool
 
 import pyminpack
 from pyminpack import _core
@@ -77,36 +77,35 @@ def test_the_version_is_that_of_the_metadata() -> None:
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
-    """Return a wheel of the installed files."""
+    """A wheel of the installed files."""
     distribution = importlib.metadata.distribution("pyminpack")
-    tag = re.search(r"^Tag: (\S+)$", distribution.read_text("WHEEL") or "", re.MULTILINE)
-    assert tag is not None
-    path = tmp_path / f"pyminpack-{distribution.version}-{tag[1]}.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    (tag,) = re.findall("^Tag: (.*)$", distribution.read_text("WHEEL") or "", re.MULTILINE)
+    wheel = tmp_path / f"pyminpack-{distribution.version}-{tag}.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in distribution.files or ():
-            # pip compiled the modules, and wrote that into the list of files.
-            if "__pycache__" in str(file) or not Path(file.locate()).is_file():
-                continue
-            content = file.read_binary()
             if file.name == "RECORD":
-                lines = content.splitlines(keepends=True)
-                content = b"".join(line for line in lines if b"__pycache__" not in line)
-            archive.writestr(str(file), content)
-    return path
+                # Python's own cache is no part of a wheel.
+                lines = file.read_text().splitlines(keepends=True)
+                kept = "".join(line for line in lines if "__pycache__" not in line)
+                archive.writestr(str(file), kept)
+            elif "__pycache__" not in str(file) and Path(file.locate()).is_file():
+                archive.write(file.locate(), str(file))
+    return wheel
 
 
 def test_a_wheel_of_the_installed_files_is_at_most_250_kb(wheel: Path) -> None:
     assert wheel.stat().st_size <= 250_000
 
 
-def test_auditwheel_finds_it_fit_for_manylinux_and_no_library_to_add(wheel: Path) -> None:
-    auditwheel = find_tool("auditwheel")
-    done = subprocess.run([auditwheel, "show", wheel], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    words = " ".join(done.stdout.split())
-    assert 'platform tag: "manylinux_' in words, words
-    assert set(re.findall(r"\bl(?:ib|d-)[\w.+-]*\.so[.\d]*", words)) <= LIBC, words
-    assert "external shared libraries are required" not in words, words
+def test_auditwheel_finds_it_fit_for_the_manylinux_images(wheel: Path) -> None:
+    pytest.importorskip("auditwheel", reason="auditwheel judges wheels; ./dev test installs it")
+    command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = " ".join(done.stdout.split())
+    found = re.search(r'following platform tag: "manylinux_2_(\d+)_(\w+)"', said)
+    assert found, said
+    assert int(found[1]) <= 28
+    assert found[2] == platform.machine()
 
 
 def test_typed() -> None:

@@ -14,7 +14,7 @@ readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contrac
 readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
     tests/test_survivors_*.py tests/test_routines.py tests/test_result_protocols.py tests/test_bits_mgh.py
     tests/test_threads.py tests/test_blocked_qr.py tests/test_blocked_contract.py tests/test_blocked_threads.py
-    tests/test_curve_fit_*.py tests/test_compare_*.py tests/test_nist.py tests/test_problems.py"
+    tests/test_typing.py tests/test_curve_fit_*.py tests/test_compare_*.py tests/test_nist.py tests/test_problems.py"
 readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py"
 
 # build_instrumented NAME SETUP_OPTION...: the package and the programs of tests/native, into
@@ -66,8 +66,8 @@ with_build() {
 # and at other programs, or at what Python and glibc do with memory, in whose place the checker is.
 not_about_memory() {
     local name
-    for name in benchmarks build clients compare_{command,docs,report,run,solvers} demo docs docs_clients fences \
-        leaks memory_state mutation pipeline pools site wheel; do
+    for name in benchmarks build clients compare_{command,docs,report,run,solvers} demo docs docs_clients docstrings \
+        fences leaks memory_state mutation pipeline pools project site wheel; do
         echo "--ignore=tests/test_$name.py"
     done
     # These limit the address space, of which a checker takes terabytes.

@@ -262,9 +262,10 @@ def leastsq(
     if epsfcn is not None:
         epsfcn = _real("epsfcn", epsfcn)
     limit = _evaluation_limit(maxfev, n, Dfun is not None)
-    factorisation = _QR.get(qr) if isinstance(qr, str) else None
-    if factorisation is None:
-        raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}")
+    try:
+        factorisation = _QR[qr]
+    except (KeyError, TypeError):
+        raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}") from None
     scale = None if diag is None else _scale(diag, n)
 
     x, fvec, fjac, ipvt, qtf, nfev, njev, ier = _core.solve(
