@@ -1,5 +1,5 @@
 /* pyminpack._core: one function that solves, one that makes the covariance,
- * and a type for the residuals of curve_fit. Arguments come settled from
+ * and what curve_fit computes for its model. Arguments come settled from
  * Python; they are checked here only so far that no caller can crash the
  * interpreter. */
 #define PYMINPACK_IMPORT_ARRAY
@@ -315,6 +315,13 @@ PyDoc_STRVAR(
     "The inverse of J'J from the factorisation that solve() returns, shape\n"
     "(N, N); None when R is singular or the inverse is not finite.");
 
+PyDoc_STRVAR(
+    sum_of_squares_doc,
+    "sum_of_squares(array, /)\n"
+    "--\n\n"
+    "The sum of squares of a C-contiguous array of float64; not finite\n"
+    "if one of its elements is not, or the sum overflows.");
+
 static PyObject *
 core_covariance(PyObject *Py_UNUSED(module), PyObject *const *args,
                 Py_ssize_t nargs)
@@ -384,6 +391,7 @@ static PyMethodDef core_methods[] = {
      solve_doc},
     {"covariance", (PyCFunction)(void (*)(void))core_covariance, METH_FASTCALL,
      covariance_doc},
+    {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},
     {NULL, NULL, 0, NULL},
 };
 

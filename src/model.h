@@ -1,4 +1,4 @@
-/* The residuals of a model at data, as a function that leastsq takes. */
+/* What curve_fit computes for its model and data. */
 #ifndef PYMINPACK_MODEL_H
 #define PYMINPACK_MODEL_H
 
@@ -6,5 +6,8 @@
 
 /* Put the type Residuals into the module. 0, or -1 with an exception. */
 int model_add_type(PyObject *module);
+
+/* sum_of_squares(array): the method of the module. */
+PyObject *model_sum_of_squares(PyObject *module, PyObject *array);
 
 #endif /* PYMINPACK_MODEL_H */

@@ -56,8 +56,9 @@ def test_what_is_not_finite_is_named(check_finite: Any, nan_policy: Any, value: 
 def test_huge_data_are_finite() -> None:
     popt, _ = curve_fit(line, T * 1e200, LINE, [1e-200, 1.0])
     np.testing.assert_allclose(popt, PLAIN[0] * [1e-200, 1.0], rtol=1e-6)
-    # The squares of these overflow, and the reversed array is none that BLAS multiplies.
     curve_fit(line, (T * 1e200)[::-1], LINE[::-1], [1e-200, 1.0])
+    unaligned = np.frombuffer(b"x" + T.tobytes(), np.float64, offset=1)
+    assert_same(curve_fit(line, unaligned, LINE), PLAIN)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

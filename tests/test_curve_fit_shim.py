@@ -1,4 +1,4 @@
-"""`_core.Residuals`: whatever it is given, it refuses or serves, and leaks nothing."""
+"""What `_core` has for curve_fit: whatever it is given, it refuses or serves, and leaks nothing."""
 
 from __future__ import annotations
 
@@ -181,6 +181,32 @@ def test_an_exception_of_f_or_convert() -> None:
         assert_same_bits(residuals(X), VALUES - Y)
     with pytest.raises(KeyError):
         made(values=None, convert=fail)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2,), (3,), (5,), (1001,), (3, 4), (2, 3, 4)])
+def test_sum_of_squares(shape: tuple[int, ...]) -> None:
+    array = np.random.default_rng(0).normal(size=shape)
+    found = _core.sum_of_squares(np.asarray(array))
+    assert type(found) is float
+    assert found == pytest.approx(float(np.sum(array**2)), rel=1e-14)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
+@pytest.mark.parametrize("at", range(9))
+def test_a_sum_of_squares_that_is_not_finite(at: int, value: float) -> None:
+    array = np.ones(9)
+    array[at] = value
+    assert not np.isfinite(_core.sum_of_squares(array))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [[1.0], 1.0, np.ones(3, int), np.ones(3, ">f8"), np.ones(4)[::2], np.ones((2, 3)).T],
+    ids=str,
+)
+def test_what_sum_of_squares_refuses(array: Any) -> None:
+    with pytest.raises(TypeError, match="C-contiguous float64"):
+        _core.sum_of_squares(array)
 
 
 def test_nothing_is_leaked() -> None:

@@ -42,6 +42,7 @@ def solve(
 def covariance(
     fjac: NDArray[np.float64], ipvt: NDArray[np.intc], /
 ) -> NDArray[np.float64] | None: ...
+def sum_of_squares(array: NDArray[np.float64], /) -> float: ...
 
 @final
 class Residuals:

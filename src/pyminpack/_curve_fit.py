@@ -326,7 +326,7 @@ def _covariance(
             "variance from; give sigma with absolute_sigma=True"
         )
     else:
-        variance = float(fvec.dot(fvec)) / free
+        variance = _core.sum_of_squares(fvec) / free
         if math.isfinite(variance):
             return cov_x * variance, ""
         obstacle = "the sum of squares is too large for a float64"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _core
 from ._leastsq import _FLOAT64, _as_float64, _type
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
@@ -135,11 +136,11 @@ def _require_finite(name: str, array: Any) -> None:
 
 
 def _is_finite(array: NDArray[Any]) -> bool:
-    if array.dtype is _FLOAT64 and array.flags.c_contiguous:
-        # Quicker than to look at each. What is not finite stays so in any sum.
-        flat = array.ravel()
-        if math.isfinite(flat.dot(flat)):
-            return True
+    flags = array.flags
+    is_plain = array.dtype is _FLOAT64 and flags.c_contiguous and flags.aligned
+    # The sum is quicker than to look at each, and tells unless it overflows.
+    if is_plain and math.isfinite(_core.sum_of_squares(array)):
+        return True
     return bool(np.isfinite(array).all())
 
 
