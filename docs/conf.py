@@ -27,7 +27,17 @@ include_patterns = [
     "docs/*.md",
 ]
 # The rest of the repository is not even looked into.
-exclude_patterns = [".venv", "build", "dist", "tests", "tools", "src", "benchmarks", "examples"]
+exclude_patterns = [
+    ".git",
+    ".venv",
+    "build",
+    "dist",
+    "tests",
+    "tools",
+    "src",
+    "benchmarks",
+    "examples",
+]
 
 extensions = [
     "myst_parser",
@@ -102,7 +112,6 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_persistent": ["search-button"],
     "logo": {"text": "pyminpack"},
-    "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": [],

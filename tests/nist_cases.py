@@ -18,7 +18,7 @@ from pyminpack import Report
 EXAMPLES: Final = Path(__file__).resolve().parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
-from nist import TIGHT, Dataset, Scalar, fit, load, log_relative_error  # noqa: E402
+from nist import TIGHT, Dataset, Scalar, Vector, fit, load, log_relative_error  # noqa: E402
 
 __all__ = [
     "DATASETS",
@@ -75,7 +75,7 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Nudged(Dataset):
-    """A data set whose model values are moved by an ulp or so, up, down or not at all.
+    """A data set whose model values and derivatives are moved by an ulp or so, up, down or not.
 
     It stands for another machine: libraries of elementary functions differ in the last bit,
     and a fit that runs until rounding ends it then ends elsewhere. The move is a fixed function
@@ -86,7 +86,13 @@ class Nudged(Dataset):
 
     def model(self, b: NDArray[Scalar]) -> NDArray[Scalar]:
         """Return moved model values (m,) at parameters `b` (n,)."""
-        values = super().model(b)
+        return self._moved(super().model(b))
+
+    def jacobian(self, b: Vector) -> Vector:
+        """Return the moved Jacobian (m, n) at parameters `b` (n,)."""
+        return self._moved(super().jacobian(b))
+
+    def _moved(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
         bits = np.ascontiguousarray(values.real).view(np.uint64)
         scrambled = bits * np.uint64(0x9E3779B97F4A7C15 + 2_000_006 * self.seed)
         move = (scrambled >> np.uint64(33)).astype(np.int64) % 3 - 1

@@ -17,7 +17,8 @@ ABOUT = (
     "Digits of agreement with NIST's certified values (0 to 11): [parameters, standard errors, "
     "residual sum of squares], each the worst of the data set. Keys: data set / start / "
     "tolerances / Jacobian. plain: the fit as it is. least: the least of it and of "
-    f"{NUDGES} fits whose model values are moved by about an ulp. Written by record_nist.py."
+    f"{NUDGES} fits whose model values and derivatives are moved by about an ulp. "
+    "Written by record_nist.py."
 )
 
 

@@ -22,6 +22,7 @@ import matplotlib as mpl
 from cycler import cycler
 from docutils import nodes
 from docutils.parsers.rst import directives
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -31,7 +32,6 @@ PALETTE: Final = {
     "ink": "#22272e",
     "faint": "#9aa4af",
     "grid": "#e6e9ed",
-    "paper": "#fefefe",
     "grey": "#6b7785",
     "red": "#c8102e",
     "blue": "#1f62b5",
@@ -75,6 +75,7 @@ STYLE: Final[dict[Any, Any]] = {
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Add the two directives and the list of the pages whose code is run."""
+    plt.switch_backend("agg")
     app.add_config_value("pages_with_pictures", [], "env")
     app.add_directive("python", PythonCode)
     app.add_directive("drawing", Drawing)
@@ -97,18 +98,11 @@ class PythonCode(SphinxDirective):
 
     def _pictures(self, code: str) -> list[nodes.Node]:
         """Run the code after what the page ran before, and return what it drew."""
-        from matplotlib import pyplot as plt
-
         namespace = self.env.temp_data.setdefault("python", {"__name__": "__main__"})
         # So that what a traceback quotes is where the reader of the log looks for it.
         program = compile("\n" * self.content_offset + code, f"{self.env.docname}.md", "exec")
         plt.close("all")
-        plt.switch_backend("agg")
-        with (
-            mpl.rc_context(STYLE),
-            contextlib.chdir(self.env.srcdir),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
+        with mpl.rc_context(STYLE), contextlib.redirect_stdout(io.StringIO()):
             try:
                 exec(program, namespace)
             except Exception as error:
@@ -159,6 +153,6 @@ def as_node(figure: Figure, alt: str) -> nodes.Node:
     for name, colour in PALETTE.items():
         svg = svg.replace(colour, f"var(--picture-{name})")
     label = f'role="img" aria-label="{html.escape(alt)}"'
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', rf"<svg \1{label}", svg, count=1)
-    svg = re.sub(r'height="[\d.]+pt" ', "", svg, count=1)
+    # Without a size of its own it takes that of the page.
+    svg = re.sub(r'width="[^"]*" height="[^"]*"', label, svg, count=1)
     return nodes.raw("", f'<div class="picture">{svg}</div>', format="html")
