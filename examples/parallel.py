@@ -71,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     best, covariance, info, _, _ = leastsq(
         residuals, data.starts[1], (data.x, data.y), full_output=True
     )
+    if covariance is None:
+        raise SystemExit("the fit to the data themselves has no covariance")
     variance = info["fvec"] @ info["fvec"] / (data.y.size - best.size)
     work = functools.partial(replicate, best=best, x=data.x, errors=-info["fvec"])
     with _executor(options.how, options.workers, options.start_method) as pool:

@@ -182,9 +182,9 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _number(number: float | None) -> str | None:
-    if isinstance(number, float):
-        return f"{number:.6g}"
-    return None if number is None else str(number)
+    if number is None:
+        return None
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def _iterations(report: Report) -> str | None:
