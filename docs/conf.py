@@ -68,7 +68,7 @@ def kind_of(name: str) -> str:
 # What is public is listed once, in the package; the page of the reference follows it.
 public = [name for name in pyminpack.__all__ if not name.startswith("__")]
 public.sort(key=lambda name: ("function", "class", "exception").index(kind_of(name)))
-table = [".. autosummary::", "", *(f"   pyminpack.{name}" for name in public)]
+table = [".. autosummary::", "   :nosignatures:", "", *(f"   pyminpack.{name}" for name in public)]
 descriptions = [f".. auto{kind_of(name)}:: pyminpack.{name}" for name in public]
 myst_substitutions = {
     "public_names": "\n".join(["```{eval-rst}", *table, "", *descriptions, "```"]),
