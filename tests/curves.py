@@ -6,6 +6,9 @@ import inspect
 from typing import Any
 
 import numpy as np
+from bits import assert_same_bits
+
+from pyminpack import curve_fit
 
 T = np.linspace(0.0, 4.0, 12)
 LINE = 2.0 * T + 1.0 + 0.1 * np.sin(9.0 * T)
@@ -55,3 +58,13 @@ class Recorded:
         """How often it was called with the parameters of the call before."""
         pairs = zip(self.parameters, self.parameters[1:], strict=False)
         return sum(before == after for before, after in pairs)
+
+
+PLAIN = curve_fit(line, T, LINE)
+
+
+def same(*args: Any, **kwargs: Any) -> None:
+    """Assert that these arguments mean the same fit as the plain ones."""
+    popt, pcov = curve_fit(*args, **kwargs)
+    assert_same_bits(popt, PLAIN[0])
+    assert_same_bits(pcov, PLAIN[1])
