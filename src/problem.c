@@ -1,6 +1,5 @@
 #include "problem.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,8 +37,7 @@ problem_clear(Problem *problem)
 {
     PyMem_Free(problem->call);
     problem->call = NULL;
-    PyMem_Free(problem->last_finite);
-    problem->last_finite = NULL;
+    guard_clear(&problem->guard);
     Py_CLEAR(problem->result);
     Py_CLEAR(problem->argument);
     Py_CLEAR(problem->args);
@@ -138,17 +136,6 @@ problem_first_residuals(Problem *problem, const double *x)
     return residuals;
 }
 
-int
-problem_triangle_not_finite(const Problem *problem)
-{
-    for (Py_ssize_t j = 0; j < problem->n; j++) {
-        if (!convert_all_finite(problem->r + j * problem->ldr, j + 1)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* Recover the problem whose m MINPACK was given. */
 static Problem *
 problem_of(const int *m)
@@ -210,73 +197,12 @@ evaluate_residuals(Problem *problem, const double *x, double *fvec)
     return status;
 }
 
-static int
-any_nan(const double *values, Py_ssize_t size)
-{
-    for (Py_ssize_t i = 0; i < size; i++) {
-        if (isnan(values[i])) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Save x and fvec where the trial point, or a residual there, is not finite.
- * 0, or -1 with an exception. */
-static int
-save_before_leap(Problem *problem, const double *trial, int residuals_finite)
-{
-    size_t n = (size_t)problem->n;
-    size_t m = (size_t)problem->m;
-
-    if (residuals_finite && convert_all_finite(trial, problem->n)) {
-        return 0;
-    }
-    problem->strayed = 1;
-    if (!convert_all_finite(problem->x, problem->n) ||
-        !convert_all_finite(problem->fvec, problem->m)) {
-        return 0;
-    }
-    if (problem->last_finite == NULL) {
-        problem->last_finite = PyMem_New(double, n + m);
-        if (problem->last_finite == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-    }
-    memcpy(problem->last_finite, problem->x, n * sizeof(double));
-    memcpy(problem->last_finite + n, problem->fvec, m * sizeof(double));
-    return 0;
-}
-
-int
-problem_leapt(Problem *problem)
-{
-    size_t n = (size_t)problem->n;
-    size_t m = (size_t)problem->m;
-
-    if (convert_all_finite(problem->x, problem->n) &&
-        (!problem->strayed || convert_all_finite(problem->fvec, problem->m))) {
-        return 0;
-    }
-    /* There is none when x0 or the residuals there were not finite. */
-    if (problem->last_finite != NULL) {
-        memcpy(problem->x, problem->last_finite, n * sizeof(double));
-        memcpy(problem->fvec, problem->last_finite + n, m * sizeof(double));
-    }
-    return 1;
-}
-
 /* Residuals at the start or at a trial point: 0, or -1 as the callbacks
- * report it.
- *
- * MINPACK rejects a trial point where the residuals are NaN, and most at
- * infinity. But where overflow made the point itself NaN, the predicted
- * reduction is NaN too, no comparison with it holds, and MINPACK would take
- * the point for an improvement. */
+ * report it. */
 static int
 answer_residuals(Problem *problem, const double *x, double *fvec)
 {
+    Guard *guard = &problem->guard;
     int finite;
 
     if (problem->first != NULL) {
@@ -284,19 +210,17 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
             memcpy(fvec, problem->first, (size_t)problem->m * sizeof(double));
         }
         problem->first = NULL;
-        problem->not_finite = !problem->first_finite;
-        return problem->not_finite ? -1 : 0;
+        return guard_first(guard, problem->first_finite) ? 0 : -1;
     }
-    if (problem->fresh_jacobian) {
-        problem->fresh_jacobian = 0;
-        problem->not_finite = problem_triangle_not_finite(problem);
-    }
-    if (problem->not_finite || any_nan(x, problem->n)) {
-        problem->not_finite = 1;
+    if (!guard_trial(guard, x)) {
         return -1;
     }
     finite = evaluate_residuals(problem, x, fvec);
-    if (finite < 0 || save_before_leap(problem, x, finite) < 0) {
+    if (finite < 0) {
+        return -1;
+    }
+    if (guard_answer(guard, x, finite) < 0) {
+        PyErr_NoMemory();
         return -1;
     }
     leave_gil_to_retry(problem);
@@ -310,7 +234,7 @@ answer_difference(Problem *problem, const double *x, double *fvec)
     if (evaluate_residuals(problem, x, fvec) < 0) {
         return -1;
     }
-    problem->fresh_jacobian = 1;
+    problem->guard.fresh_jacobian = 1;
     problem->columns++;
     if (problem->columns == problem->n) {
         problem->columns = 0;
@@ -381,7 +305,7 @@ answer_jacobian(Problem *problem, const double *x, double *fjac)
     convert_copy_matrix(&matrix, problem->m, problem->n, fjac);
     Py_DECREF(array);
     Py_DECREF(result);
-    problem->fresh_jacobian = 1;
+    problem->guard.fresh_jacobian = 1;
     leave_gil_to_factor(problem);
     return 0;
 }
@@ -406,7 +330,7 @@ answer_triangle(Problem *problem, const double *x, const double *fvec,
     Py_DECREF(result);
     if (status == 0) {
         problem->has_triangle = 1;
-        problem->fresh_jacobian = 1;
+        problem->guard.fresh_jacobian = 1;
         leave_gil_to_retry(problem);
     }
     return status;

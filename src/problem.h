@@ -8,6 +8,7 @@
 #ifndef PYMINPACK_PROBLEM_H
 #define PYMINPACK_PROBLEM_H
 
+#include "guard.h"
 #include "numpy_api.h"
 #include "triangle.h"
 
@@ -18,9 +19,6 @@ typedef struct {
     int dtype;          /* NumPy type of func's first result */
     int nfev;           /* calls of func that returned or raised */
     int njev;           /* calls of Dfun */
-    int fresh_jacobian; /* fjac has not been looked at since it was filled */
-    int not_finite;     /* a NaN or infinity stopped the solve */
-    int strayed;        /* a trial point or its residuals were not finite */
     int has_triangle;   /* R of a Jacobian is there */
     int columns;        /* differences of the current Jacobian so far */
 
@@ -38,11 +36,8 @@ typedef struct {
 
     double *first;       /* func's first result until MINPACK asks for it, */
     int first_finite;    /* and whether all of it is finite */
-    const double *r;     /* borrowed: where the solver has R, */
-    int ldr;             /* and its leading dimension */
-    double *x;           /* borrowed: MINPACK's best point, */
-    double *fvec;        /* and the residuals there */
-    double *last_finite; /* owned; NULL, or x and fvec before a leap */
+
+    Guard guard;
 } Problem;
 
 /* Take references to the functions and args. `problem` is all zero before;
@@ -59,21 +54,12 @@ void problem_clear(Problem *problem);
  * are copied. NULL with an exception. */
 PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 
-/* Whether R has a NaN or infinity. Its columns have the norms of the
- * Jacobian's, so that it has one whenever that had. */
-int problem_triangle_not_finite(const Problem *problem);
-
-/* Whether x or fvec has a NaN or infinity: MINPACK then took a trial point
- * where something overflowed for an improvement. x and fvec become again what
- * they were before it. */
-int problem_leapt(Problem *problem);
-
 /* Take the GIL back if MINPACK was left running without it. To be called when
  * MINPACK has returned; the callbacks see to themselves. */
 void problem_take_gil(Problem *problem);
 
 /* FCN for lmdif_ and lmder_. A negative *iflag means that a Python exception
- * is set or that problem->not_finite is. */
+ * is set or that problem->guard.not_finite is. */
 void problem_residual_fcn(const int *m, const int *n, const double *x,
                           double *fvec, int *iflag);
 void problem_jacobian_fcn(const int *m, const int *n, const double *x,

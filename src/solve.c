@@ -174,8 +174,8 @@ run_minpack(Solve *solve, Problem *problem)
     double *wa2 = wa1 + problem->n;
     double *wa3 = wa2 + problem->n;
 
-    problem->r = solve->fjac_at;
-    problem->ldr = problem->m;
+    problem->guard.r = solve->fjac_at;
+    problem->guard.ldr = problem->m;
     if (problem->dfun == NULL) {
         lmdif_(problem_residual_fcn, &problem->m, &problem->n, x,
                solve->fvec_at, &solve->ftol, &solve->xtol, &solve->gtol,
@@ -217,8 +217,8 @@ run_blocked(Solve *solve, Problem *problem)
     int info;
     double *x = PyArray_DATA(solve->x);
 
-    problem->r = solve->r;
-    problem->ldr = solve->ldr;
+    problem->guard.r = solve->r;
+    problem->guard.ldr = solve->ldr;
     problem->blocks = &solve->blocks;
     if (problem->dfun == NULL) {
         lmdif_blocked(problem_residual_fcn, &solve->blocks.isa, &problem->m,
@@ -248,8 +248,8 @@ solve_run(Solve *solve, Problem *problem)
 {
     int info;
 
-    problem->x = PyArray_DATA(solve->x);
-    problem->fvec = solve->fvec_at;
+    guard_begin(&problem->guard, problem->m, problem->n,
+                PyArray_DATA(solve->x), solve->fvec_at);
 #ifdef PYMINPACK_BLOCKED
     info = solve->r != NULL ? run_blocked(solve, problem)
                             : run_minpack(solve, problem);
@@ -257,13 +257,10 @@ solve_run(Solve *solve, Problem *problem)
     info = run_minpack(solve, problem);
 #endif
     /* An exception, or improper input. */
-    if (info <= 0 && !problem->not_finite) {
+    if (info <= 0 && !problem->guard.not_finite) {
         return info;
     }
-    if (problem_leapt(problem) || problem->not_finite ||
-        (problem->fresh_jacobian && problem_triangle_not_finite(problem))) {
-        info = INFO_NOT_FINITE;
-    }
+    info = guard_verdict(&problem->guard, info);
 #ifdef PYMINPACK_BLOCKED
     if (solve->r != NULL && solve->full && problem->has_triangle) {
         copy_factors(solve, problem->m, problem->n);

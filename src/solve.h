@@ -5,9 +5,6 @@
 #include "problem.h"
 #include "triangle.h"
 
-/* pyminpack's own code beside MINPACK's: a NaN or infinity ended the fit. */
-#define INFO_NOT_FINITE 9
-
 /* How the Jacobian is factored. */
 enum { QR_AUTO, QR_MINPACK, QR_BLOCKED };
 
