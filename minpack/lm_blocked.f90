@@ -13,7 +13,7 @@ use lm_iteration, only: lm_advance
 use qr_blocked, only: blocked_spare, blocked_tall_differences, blocked_tall_end, blocked_tall_start
 implicit none (type, external)
 private
-public :: lmder_blocked, lmdif_blocked
+public :: lmder_blocked, lmdif_blocked, lm_reduce
 
 contains
 
@@ -171,7 +171,7 @@ subroutine lmdif_blocked(fcn, isa, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsf
         case (want_jacobian)
             iflag = 2
             call displace(fcn, m, n, x, epsfcn, fjac, wa, iflag)
-            if (iflag >= 0) call reduce(isa, m, n, fjac, fvec, wa, r, ldr, qtf, spare)
+            if (iflag >= 0) call lm_reduce(isa, m, n, fjac, fvec, wa, r, ldr, qtf, spare)
         case default
             iflag = 1
             call fcn(m, n, wa(n + 1), ftrial, iflag)
@@ -224,7 +224,8 @@ subroutine displace(fcn, m, n, x, epsfcn, points, steps, iflag)
     end do
 end subroutine displace
 
-pure subroutine reduce(isa, m, n, points, fvec, steps, r, ldr, qtf, spare)
+pure subroutine lm_reduce(isa, m, n, points, fvec, steps, r, ldr, qtf, spare) &
+    bind(c, name="lm_reduce")
 !! The triangle of the Jacobian. A column of R has its factor, so that the differences themselves
 !! can be factored, and only R is divided by the steps.
 
@@ -262,6 +263,6 @@ pure subroutine reduce(isa, m, n, points, fvec, steps, r, ldr, qtf, spare)
         r(1:j, j) = r(1:j, j) / steps(j)
     end do
     qtf = r(1:n, n + 1)
-end subroutine reduce
+end subroutine lm_reduce
 
 end module lm_blocked

@@ -53,7 +53,7 @@ end type lm_state
 contains
 
 pure subroutine lm_start(state, m, n, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, factor, &
-                         jacobian_cost)
+                         jacobian_cost) bind(c, name="lm_start")
 !! Begin a fit: the first request is for the residuals at x, or, where an argument is improper,
 !! the fit is finished with info 0.
 

@@ -35,7 +35,7 @@ integer(ip), parameter :: by_blocks = 48
 contains
 
 pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, &
-                           ftrial, isa, spare)
+                           ftrial, isa, spare) bind(c, name="lm_advance")
 !! Take the answer to the last request and go on to the next one (More 1978, section 7,
 !! algorithm 7.1).
 !!
