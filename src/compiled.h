@@ -23,7 +23,7 @@ typedef int compiled_jacobian_fcn(void *p, int m, int n, const double *x,
 typedef struct {
     compiled_residual_fcn *residual; /* NULL: `jacobian` gives them too */
     compiled_jacobian_fcn *jacobian; /* NULL: differences */
-    void *p;                         /* borrowed from the object; may be NULL */
+    void *p; /* borrowed from the object; may be NULL */
     int m;
     Py_ssize_t k; /* doubles that the functions read at p; -1: not declared */
 } CompiledFunction;

@@ -16,11 +16,11 @@ typedef struct {
     int m;
     int n;
     int col_deriv;
-    int dtype;          /* NumPy type of func's first result */
-    int nfev;           /* calls of func that returned or raised */
-    int njev;           /* calls of Dfun */
-    int has_triangle;   /* R of a Jacobian is there */
-    int columns;        /* differences of the current Jacobian so far */
+    int dtype;        /* NumPy type of func's first result */
+    int nfev;         /* calls of func that returned or raised */
+    int njev;         /* calls of Dfun */
+    int has_triangle; /* R of a Jacobian is there */
+    int columns;      /* differences of the current Jacobian so far */
 
     PyObject *func;          /* strong */
     PyObject *dfun;          /* strong; NULL: differences */
@@ -34,8 +34,8 @@ typedef struct {
     PyObject *result;        /* strong; NULL, or what func returned first */
     PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
 
-    double *first;       /* func's first result until MINPACK asks for it, */
-    int first_finite;    /* and whether all of it is finite */
+    double *first;    /* func's first result until MINPACK asks for it, */
+    int first_finite; /* and whether all of it is finite */
 
     Guard guard;
 } Problem;

@@ -21,14 +21,14 @@ solve_clear(Solve *solve)
     Py_CLEAR(solve->qtf);
 }
 
-static int
-takes_blocks(const Solve *solve, int m, int n)
+int
+solve_takes_blocks(const Options *options, int m, int n)
 {
     if (n > INT_MAX - 15) { /* too many for the leading dimension */
         return 0;
     }
-    if (solve->qr != QR_AUTO) {
-        return solve->qr == QR_BLOCKED;
+    if (options->qr != QR_AUTO) {
+        return options->qr == QR_BLOCKED;
     }
     return triangle_available() && (double)m * n * n >= BLOCKED_WORK;
 }
@@ -71,7 +71,7 @@ sizes_of(const Solve *solve, const Problem *problem)
 static void
 choose_factorisation(Solve *solve, const Problem *problem)
 {
-    if (!takes_blocks(solve, problem->m, problem->n)) {
+    if (!solve_takes_blocks(&solve->options, problem->m, problem->n)) {
         return;
     }
     solve->ldr = (problem->n + 15) / 16 * 16;
@@ -168,6 +168,7 @@ static int
 run_minpack(Solve *solve, Problem *problem)
 {
     const int nprint = 0;
+    const Options *options = &solve->options;
     int info, nfev, njev;
     double *x = PyArray_DATA(solve->x);
     double *wa1 = solve->wa;
@@ -178,17 +179,17 @@ run_minpack(Solve *solve, Problem *problem)
     problem->guard.ldr = problem->m;
     if (problem->dfun == NULL) {
         lmdif_(problem_residual_fcn, &problem->m, &problem->n, x,
-               solve->fvec_at, &solve->ftol, &solve->xtol, &solve->gtol,
-               &solve->maxfev, &solve->epsfcn, solve->diag, &solve->mode,
-               &solve->factor, &nprint, &info, &nfev, solve->fjac_at,
+               solve->fvec_at, &options->ftol, &options->xtol, &options->gtol,
+               &options->maxfev, &options->epsfcn, solve->diag, &options->mode,
+               &options->factor, &nprint, &info, &nfev, solve->fjac_at,
                &problem->m, solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3,
                solve->ftrial);
     }
     else {
         lmder_(problem_jacobian_fcn, &problem->m, &problem->n, x,
-               solve->fvec_at, solve->fjac_at, &problem->m, &solve->ftol,
-               &solve->xtol, &solve->gtol, &solve->maxfev, solve->diag,
-               &solve->mode, &solve->factor, &nprint, &info, &nfev, &njev,
+               solve->fvec_at, solve->fjac_at, &problem->m, &options->ftol,
+               &options->xtol, &options->gtol, &options->maxfev, solve->diag,
+               &options->mode, &options->factor, &nprint, &info, &nfev, &njev,
                solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3, solve->ftrial);
     }
     problem_take_gil(problem);
@@ -214,6 +215,7 @@ copy_factors(const Solve *solve, int m, int n)
 static int
 run_blocked(Solve *solve, Problem *problem)
 {
+    const Options *options = &solve->options;
     int info;
     double *x = PyArray_DATA(solve->x);
 
@@ -222,20 +224,20 @@ run_blocked(Solve *solve, Problem *problem)
     problem->blocks = &solve->blocks;
     if (problem->dfun == NULL) {
         lmdif_blocked(problem_residual_fcn, &solve->blocks.isa, &problem->m,
-                      &problem->n, x, solve->fvec_at, &solve->ftol,
-                      &solve->xtol, &solve->gtol, &solve->maxfev,
-                      &solve->epsfcn, solve->diag, &solve->mode,
-                      &solve->factor, &info, solve->fjac_at, solve->r,
+                      &problem->n, x, solve->fvec_at, &options->ftol,
+                      &options->xtol, &options->gtol, &options->maxfev,
+                      &options->epsfcn, solve->diag, &options->mode,
+                      &options->factor, &info, solve->fjac_at, solve->r,
                       &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
                       solve->ftrial, solve->blocks.work);
     }
     else {
         lmder_blocked(problem_triangle_fcn, &solve->blocks.isa, &problem->m,
-                      &problem->n, x, solve->fvec_at, &solve->ftol,
-                      &solve->xtol, &solve->gtol, &solve->maxfev, solve->diag,
-                      &solve->mode, &solve->factor, &info, solve->r,
-                      &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
-                      solve->ftrial, solve->blocks.work);
+                      &problem->n, x, solve->fvec_at, &options->ftol,
+                      &options->xtol, &options->gtol, &options->maxfev,
+                      solve->diag, &options->mode, &options->factor, &info,
+                      solve->r, &solve->ldr, solve->ipvt_at, solve->qtf_at,
+                      solve->wa, solve->ftrial, solve->blocks.work);
     }
     problem_take_gil(problem);
     return info;

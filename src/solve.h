@@ -2,17 +2,12 @@
 #ifndef PYMINPACK_SOLVE_H
 #define PYMINPACK_SOLVE_H
 
+#include "options.h"
 #include "problem.h"
 #include "triangle.h"
 
-/* How the Jacobian is factored. */
-enum { QR_AUTO, QR_MINPACK, QR_BLOCKED };
-
 typedef struct {
-    double ftol, xtol, gtol, epsfcn, factor;
-    int maxfev;
-    int mode; /* 1: MINPACK scales; 2: diag is the user's */
-    int qr;   /* QR_AUTO, QR_MINPACK or QR_BLOCKED */
+    Options options;
     int full; /* whether all results are wanted, or only x */
 
     PyArrayObject *x, *fvec, *fjac, *ipvt, *qtf; /* strong; NULL: not wanted */
@@ -24,6 +19,9 @@ typedef struct {
     int ldr;
     Blocks blocks; /* its memory: pieces, with r */
 } Solve;
+
+/* Whether an m by n Jacobian is factored by blocks. */
+int solve_takes_blocks(const Options *options, int m, int n);
 
 /* Take the memory that the size of the problem asks for, and func's first
  * residuals into it before anything can run Python code that changes them.
