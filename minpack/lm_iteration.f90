@@ -21,10 +21,10 @@ use dpmpar, only: epsmch
 use enorm, only: enorm_
 use extrema, only: larger, smaller
 use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
-use lm_model, only: reflect_residual, scaled_gradient_norm, predict_reduction
+use lm_model, only: settle_factors, scaled_gradient_norm, predict_reduction
 use lmpar, only: find_parameter
 use qr_blocked, only: blocked_norm, blocked_spare, blocked_triangle
-use qrfac, only: qrfac_
+use qrfac, only: factor
 implicit none (type, external)
 private
 public :: lm_advance
@@ -170,9 +170,9 @@ pure subroutine factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, rdiag, acno
     ! Locals
     integer(ip), parameter :: pivoting = 1
 
-    call qrfac_(m, n, fjac, ldfjac, pivoting, ipvt, n, rdiag, acnorm, work)
     qtfull = fvec
-    call reflect_residual(m, n, fjac, ldfjac, rdiag, qtfull, qtf)
+    call factor(m, n, fjac, ldfjac, pivoting, ipvt, n, rdiag, acnorm, work, qtfull)
+    call settle_factors(n, fjac, ldfjac, rdiag, qtfull, qtf)
 end subroutine factor_jacobian
 
 pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, spare)
@@ -212,9 +212,9 @@ pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, 
         call blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, spare)
         return
     end if
-    call qrfac_(n, n, r, ldr, pivoting, ipvt, n, rdiag, acnorm, work)
     spare(1:n) = qtf
-    call reflect_residual(n, n, r, ldr, rdiag, spare, qtf)
+    call factor(n, n, r, ldr, pivoting, ipvt, n, rdiag, acnorm, work, spare)
+    call settle_factors(n, r, ldr, rdiag, spare, qtf)
 end subroutine factor_triangle
 
 pure subroutine digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, acnorm, work)

@@ -5,53 +5,40 @@ use enorm, only: enorm_
 use extrema, only: larger
 implicit none (type, external)
 private
-public :: reflect_residual, scaled_gradient_norm, predict_reduction
+public :: settle_factors, scaled_gradient_norm, predict_reduction
 
 contains
 
-pure subroutine reflect_residual(m, n, fjac, ldfjac, rdiag, qtfull, qtf)
-!! Apply Q' to the residuals, and put the diagonal of R where the reflections' leading elements
-!! stood.
+pure subroutine settle_factors(n, fjac, ldfjac, rdiag, qtfull, qtf)
+!! Put the diagonal of R where the reflections' leading elements stood, and take what is needed of
+!! Q'*f.
 
     ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of residuals
     integer(ip), intent(in) :: n
         !! number of variables
     integer(ip), intent(in) :: ldfjac
         !! leading dimension of `fjac`
     real(dp), intent(in) :: rdiag(n)
         !! shape (n); the diagonal of R
+    real(dp), intent(in) :: qtfull(n)
+        !! shape (n); the first n components of Q'*f
 
     ! In-outputs
     real(dp), intent(inout) :: fjac(ldfjac, n)
         !! shape (ldfjac, n); the factors as `qrfac_` leaves them, on exit with R's diagonal
-    real(dp), intent(inout) :: qtfull(m)
-        !! shape (m); on entry the residuals, on exit Q' times them
 
     ! Outputs
     real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components
+        !! shape (n); the first n components of Q'*f
 
     ! Locals
-    integer(ip) :: i, j
-    real(dp) :: total
+    integer(ip) :: j
 
     do j = 1, n
-        if (fjac(j, j) /= 0) then
-            total = 0
-            do i = j, m
-                total = total + fjac(i, j) * qtfull(i)
-            end do
-            total = -total / fjac(j, j)
-            do i = j, m
-                qtfull(i) = qtfull(i) + fjac(i, j) * total
-            end do
-        end if
         fjac(j, j) = rdiag(j)
         qtf(j) = qtfull(j)
     end do
-end subroutine reflect_residual
+end subroutine settle_factors
 
 pure real(dp) function scaled_gradient_norm(n, r, ldr, ipvt, qtf, acnorm, fnorm)
 !! The largest cosine of the angle between the residuals and a column of the Jacobian.

@@ -2,11 +2,10 @@ module qrfac
 !! QR factorisation with column pivoting.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: epsmch
-use enorm, only: enorm_
-use extrema, only: larger
+use enorm, only: column_norms, enorm_
 implicit none (type, external)
 private
-public :: qrfac_
+public :: qrfac_, factor
 
 contains
 
@@ -47,12 +46,46 @@ pure subroutine qrfac_(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind
         !! shape (n); work: the norms from which the running ones in `rdiag` were last computed
         !! afresh; may be the same array as `rdiag` without pivoting
 
+    call factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa)
+end subroutine qrfac_
+
+pure subroutine factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa, rhs)
+!! `qrfac_`, and the reflections applied to a right-hand side on the way.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
+    integer(ip), intent(in) :: n
+        !! number of columns
+    integer(ip), intent(in) :: lda
+        !! leading dimension of `a`, at least m
+    integer(ip), intent(in) :: pivot
+        !! nonzero to pivot
+    integer(ip), intent(in) :: lipvt
+        !! size of `ipvt`: n with pivoting, else 1 will do
+
+    ! In-outputs
+    real(dp), intent(inout) :: a(lda, n)
+        !! shape (lda, n); as for `qrfac_`
+    real(dp), intent(inout), optional :: rhs(m)
+        !! shape (m); on entry a vector b, on exit Q'*b
+
+    ! Outputs
+    integer(ip), intent(inout) :: ipvt(lipvt)
+        !! shape (lipvt); as for `qrfac_`
+    real(dp), intent(inout) :: rdiag(n)
+        !! shape (n); the diagonal of R
+    real(dp), intent(inout) :: acnorm(n)
+        !! shape (n); the norms of the columns of A
+    real(dp), intent(inout) :: wa(n)
+        !! shape (n); work, as for `qrfac_`
+
     ! Locals
     integer(ip) :: j, k
     real(dp) :: norm
 
+    call column_norms(m, n, a, lda, acnorm)
     do j = 1, n
-        acnorm(j) = enorm_(m, a(1, j))
         rdiag(j) = acnorm(j)
         wa(j) = rdiag(j)
         if (pivot /= 0) ipvt(j) = j
@@ -66,16 +99,20 @@ pure subroutine qrfac_(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind
             if (a(j, j) < 0) norm = -norm
             a(j:m, j) = a(j:m, j) / norm
             a(j, j) = a(j, j) + 1
-            do k = j + 1, n
-                call reflect(m - j + 1, a(j, j), a(j, k))
-                if (pivot /= 0 .and. rdiag(k) /= 0) then
-                    call downdate_norm(m - j, a(j, k), rdiag(k), wa(k))
-                end if
-            end do
+            if (present(rhs)) then
+                call reflect_rest(m - j + 1, n - j, a(j, j), a(j, min(j + 1, n)), lda, rhs(j))
+            else
+                call reflect_rest(m - j + 1, n - j, a(j, j), a(j, min(j + 1, n)), lda)
+            end if
+            if (pivot /= 0) then
+                do k = j + 1, n
+                    if (rdiag(k) /= 0) call downdate_norm(m - j, a(j, k), rdiag(k), wa(k))
+                end do
+            end if
         end if
         rdiag(j) = -norm
     end do
-end subroutine qrfac_
+end subroutine factor
 
 pure subroutine bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
 !! Exchange column j with the first of the columns j to n whose remaining norm is largest.
@@ -122,30 +159,85 @@ pure subroutine bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
     ipvt(kmax) = k
 end subroutine bring_largest_forward
 
-pure subroutine reflect(n, u, y)
-!! Apply the reflection I - u*u'/u(1) to y.
+pure subroutine reflect_rest(m, n, u, a, lda, rhs)
+!! Apply the reflection I - u*u'/u(1) to the columns of a matrix and to a right-hand side.
+!!
+!! One sum alone would wait for itself at every term, so those of four columns and of the
+!! right-hand side go side by side, each in its own order. Where fewer columns are left, the sums
+!! of the last are made several times and used once.
 
     ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of rows
     integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: u(n)
-        !! shape (n); the vector of the reflection
+        !! number of columns; may be 0
+    integer(ip), intent(in) :: lda
+        !! leading dimension of `a`
+    real(dp), intent(in) :: u(m)
+        !! shape (m); the vector of the reflection
 
     ! In-outputs
-    real(dp), intent(inout) :: y(n)
-        !! shape (n); the vector to reflect
+    real(dp), intent(inout) :: a(lda, n)
+        !! shape (lda, n); the columns to reflect
+    real(dp), intent(inout), optional :: rhs(m)
+        !! shape (m); the right-hand side
 
     ! Locals
-    integer(ip) :: i
-    real(dp) :: total
+    real(dp) :: total(5)
+    integer(ip) :: first, j
 
-    total = 0
-    do i = 1, n
-        total = total + u(i) * y(i)
+    if (n == 0 .and. present(rhs)) then
+        call add_products(m, u, rhs, rhs, rhs, rhs, rhs, total)
+        rhs = rhs - (total(1) / u(1)) * u
+    end if
+    do first = 1, n, 4
+        if (first == 1 .and. present(rhs)) then
+            call add_products(m, u, a(1, 1), a(1, min(2, n)), a(1, min(3, n)), a(1, min(4, n)), &
+                              rhs, total)
+            rhs = rhs - (total(5) / u(1)) * u
+        else
+            call add_products(m, u, a(1, first), a(1, min(first + 1, n)), a(1, min(first + 2, n)), &
+                              a(1, min(first + 3, n)), u, total)
+        end if
+        do j = first, min(first + 3, n)
+            a(1:m, j) = a(1:m, j) - (total(j - first + 1) / u(1)) * u
+        end do
     end do
-    total = total / u(1)
-    y = y - total * u
-end subroutine reflect
+end subroutine reflect_rest
+
+pure subroutine add_products(m, u, a, b, c, d, e, total)
+!! The products of a vector with five others, each added up from its first component to its last.
+
+    ! Inputs
+    integer(ip), intent(in) :: m
+        !! number of components
+    real(dp), intent(in) :: u(m)
+        !! shape (m); the vector
+    real(dp), intent(in) :: a(m), b(m), c(m), d(m), e(m)
+        !! shape (m); the others, of which some may be the same
+
+    ! Outputs
+    real(dp), intent(out) :: total(5)
+        !! shape (5); the products
+
+    ! Locals
+    real(dp) :: at, bt, ct, dt, et
+    integer(ip) :: i
+
+    at = 0
+    bt = 0
+    ct = 0
+    dt = 0
+    et = 0
+    do i = 1, m
+        at = at + u(i) * a(i)
+        bt = bt + u(i) * b(i)
+        ct = ct + u(i) * c(i)
+        dt = dt + u(i) * d(i)
+        et = et + u(i) * e(i)
+    end do
+    total = [at, bt, ct, dt, et]
+end subroutine add_products
 
 pure subroutine downdate_norm(n, column, norm, reference)
 !! Take the first component of a column off its remaining norm.
@@ -168,8 +260,11 @@ pure subroutine downdate_norm(n, column, norm, reference)
 
     ! Locals
     real(dp), parameter :: safety = 0.05_dp
+    real(dp) :: rest
 
-    norm = norm * sqrt(larger(0.0_dp, 1 - (column(1) / norm)**2))
+    rest = 1 - (column(1) / norm)**2
+    if (.not. rest > 0) rest = 0
+    norm = norm * sqrt(rest)
     if (.not. safety * (norm / reference)**2 > epsmch) then
         norm = enorm_(n, column(2:))
         reference = norm

@@ -1,0 +1,2 @@
+"""Progress."""
+class Progress: pass

@@ -1,0 +1,265 @@
+#include "slots.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "solve.h"
+#include "triangle.h"
+
+#ifdef PYMINPACK_BLOCKED
+
+/* Memory of the slots that suits the caches, in doubles. */
+#define WINDOW (1 << 18)
+
+void
+slots_clear(Slots *slots)
+{
+    for (npy_intp i = 0; slots->slots != NULL && i < slots->size; i++) {
+        guard_clear(&slots->slots[i].guard);
+    }
+    PyMem_Free(slots->slots);
+    slots->slots = NULL;
+    PyMem_Free(slots->memory);
+    slots->memory = NULL;
+    slots->size = slots->used = 0;
+}
+
+/* The doubles of one slot. Every product is of two ints, or of an int and a
+ * little more, and their sum fits a size_t. */
+static size_t
+slot_size(const Slots *slots, int n)
+{
+    size_t columns = (size_t)n;
+    size_t m = (size_t)slots->m;
+
+    /* An int is no larger than a double. */
+    return 8 * columns + 2 * m + m * columns +
+           (size_t)slots->ldr * (columns + 1);
+}
+
+/* The next piece of the memory. */
+static double *
+piece(double **rest, size_t size)
+{
+    double *start = *rest;
+
+    *rest += size;
+    return start;
+}
+
+static void
+lay_out(const Slots *slots, Slot *slot, int n, double **rest)
+{
+    size_t columns = (size_t)n;
+    size_t m = (size_t)slots->m;
+
+    slot->x = piece(rest, columns);
+    slot->trial = piece(rest, columns);
+    slot->step = piece(rest, columns);
+    slot->steps = piece(rest, columns);
+    slot->diag = piece(rest, columns);
+    slot->qtf = piece(rest, columns);
+    slot->work = piece(rest, columns);
+    slot->ipvt = (int *)piece(rest, columns);
+    slot->fvec = piece(rest, m);
+    slot->ftrial = piece(rest, m);
+    slot->fjac = piece(rest, m * columns);
+    if (slots->ldr > 0) {
+        slot->r = piece(rest, (size_t)slots->ldr * (columns + 1));
+    }
+}
+
+/* Put the next fit into a slot. */
+static void
+begin(Slots *slots, const Fits *fits, Slot *slot)
+{
+    const Options *options = &fits->options;
+    const int cost = slots->differences ? fits->n : 0;
+    const size_t row = (size_t)fits->n * sizeof(double);
+
+    slot->fit = slots->next++;
+    slot->nfev = 0;
+    slot->njev = 0;
+    memcpy(slot->x, fits_row(fits->x0, slot->fit), row);
+    if (fits->diag != NULL) {
+        memcpy(slot->diag, fits_row(fits->diag, slot->fit), row);
+    }
+    guard_begin(&slot->guard, slots->m, fits->n, slot->x, slot->fvec);
+    slot->guard.r = slot->r != NULL ? slot->r : slot->fjac;
+    slot->guard.ldr = slot->r != NULL ? slots->ldr : slots->m;
+    lm_start(&slot->state, &slots->m, &fits->n, &slots->m, &options->ftol,
+             &options->xtol, &options->gtol, &options->maxfev, slot->diag,
+             &options->mode, &options->factor, &cost);
+}
+
+int
+slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
+{
+    int blocks = solve_takes_blocks(&fits->options, m, fits->n);
+    size_t each, spare, total;
+    double *rest;
+
+    slots->m = m;
+    slots->isa = triangle_instruction_set();
+    slots->ldr = blocks ? (fits->n + 15) / 16 * 16 : 0;
+    each = slot_size(slots, fits->n);
+    spare = blocks ? (size_t)blocked_spare(fits->n) : 0;
+    if (size == 0) {
+        size = (npy_intp)(WINDOW / each) + 1;
+    }
+    slots->size = Py_MIN(size, fits->count);
+    total = (size_t)PY_SSIZE_T_MAX / sizeof(double);
+    if (spare > total || each > (total - spare) / (size_t)slots->size) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    total = each * (size_t)slots->size + spare;
+    slots->slots = PyMem_Calloc((size_t)slots->size, sizeof(Slot));
+    slots->memory = PyMem_New(double, total);
+    if (slots->slots == NULL || slots->memory == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    rest = slots->memory;
+    slots->spare = piece(&rest, spare);
+    for (npy_intp i = 0; i < slots->size; i++) {
+        lay_out(slots, &slots->slots[i], fits->n, &rest);
+    }
+    slots->used = 1;
+    begin(slots, fits, slots->slots);
+    return 0;
+}
+
+/* Write the results of a fit. */
+static void
+finish(Slots *slots, Fits *fits, Slot *slot)
+{
+    const Outcome outcome = {
+        .info = guard_verdict(&slot->guard, slot->state.info),
+        .nfev = slot->nfev,
+        .njev = slot->njev,
+        .x = slot->x,
+        .fvec = slot->fvec,
+        .r = slot->guard.r,
+        .ldr = slot->guard.ldr,
+        .ipvt = slot->ipvt,
+    };
+
+    fits_store(fits, slot->fit, slots->m, &outcome, slot->work);
+    slots->done++;
+    slot->state.request = LM_FINISHED;
+}
+
+/* Take the slots that hold no fit out of the row. Slots are exchanged, so that
+ * each keeps its memory. */
+static void
+close_ranks(Slots *slots)
+{
+    npy_intp kept = 0;
+
+    for (npy_intp i = 0; i < slots->used; i++) {
+        if (slots->slots[i].state.request != LM_FINISHED) {
+            Slot slot = slots->slots[kept];
+
+            slots->slots[kept++] = slots->slots[i];
+            slots->slots[i] = slot;
+        }
+    }
+    slots->used = kept;
+}
+
+void
+slots_settle(Slots *slots, Fits *fits)
+{
+    for (npy_intp i = 0; i < slots->used; i++) {
+        Slot *slot = &slots->slots[i];
+
+        if (slot->state.request == LM_TRIAL &&
+            !guard_trial(&slot->guard, slot->trial)) {
+            finish(slots, fits, slot);
+        }
+    }
+    close_ranks(slots);
+    while (slots->used < slots->size && slots->next < fits->count) {
+        begin(slots, fits, &slots->slots[slots->used++]);
+    }
+}
+
+int
+slots_points(const Slots *slots, const Slot *slot)
+{
+    switch (slot->state.request) {
+    case LM_RESIDUAL:
+    case LM_TRIAL:
+        return 1;
+    case LM_JACOBIAN:
+        return slots->differences ? slot->guard.n : 0;
+    default:
+        return 0;
+    }
+}
+
+int
+slots_wants_jacobian(const Slots *slots, const Slot *slot)
+{
+    return slot->state.request == LM_JACOBIAN && !slots->differences;
+}
+
+/* Make what came at the displaced points the Jacobian, or any Jacobian a
+ * triangle. */
+static void
+complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
+{
+    slot->guard.fresh_jacobian = 1;
+    if (slots->ldr == 0) {
+        if (slots->differences) {
+            lm_quotients(&slots->m, &fits->n, slot->fvec, slot->steps,
+                         slot->fjac);
+        }
+        return;
+    }
+    if (slots->differences) {
+        lm_reduce(&slots->isa, &slots->m, &fits->n, slot->fjac, slot->fvec,
+                  slot->steps, slot->r, &slots->ldr, slot->qtf, slots->spare);
+        return;
+    }
+    blocked_tall_start(fits->n, slot->r, slots->ldr, slots->spare);
+    blocked_tall_rows(slots->isa, slots->m, fits->n, slot->fjac, 1, slots->m,
+                      slot->fvec, slot->r, slots->ldr, slots->spare);
+    blocked_tall_end(fits->n, slot->r, slots->ldr, slots->spare);
+    memcpy(slot->qtf, slot->r + (size_t)fits->n * (size_t)slots->ldr,
+           (size_t)fits->n * sizeof(double));
+}
+
+int
+slots_advance(Slots *slots, Fits *fits, Slot *slot)
+{
+    double *factors = slot->r != NULL ? slot->r : slot->fjac;
+    const int *ld = slot->r != NULL ? &slots->ldr : &slots->m;
+
+    switch (slot->state.request) {
+    case LM_RESIDUAL:
+        if (!guard_first(&slot->guard, slot->finite)) {
+            finish(slots, fits, slot);
+            return 0;
+        }
+        break;
+    case LM_TRIAL:
+        if (guard_answer(&slot->guard, slot->trial, slot->finite) < 0) {
+            return -1;
+        }
+        break;
+    default:
+        complete_jacobian(slots, fits, slot);
+    }
+    lm_advance(&slot->state, &slots->m, &fits->n, slot->x, slot->fvec, factors,
+               ld, slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
+               slot->work, slot->ftrial, slot->r != NULL ? &slots->isa : NULL,
+               slot->r != NULL ? slots->spare : NULL);
+    if (slot->state.request == LM_FINISHED) {
+        finish(slots, fits, slot);
+    }
+    return 0;
+}
+
+#endif
