@@ -9,6 +9,7 @@
 
 #include "convert.h"
 #include "covariance.h"
+#include "lockstep.h"
 #include "model.h"
 #include "options.h"
 #include "problem.h"
@@ -180,6 +181,9 @@ core_exec(PyObject *module)
         PyModule_AddIntConstant(
             module, "INSTRUCTION_SET",
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
+        return -1;
+    }
+    if (lockstep_add_type(module) < 0) {
         return -1;
     }
     return model_add_type(module);

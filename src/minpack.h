@@ -80,6 +80,43 @@ void blocked_tall_fold(int isa, int m, int n, double *blocks, double *r,
                        int ldr, double *work);
 void blocked_tall_end(int n, double *r, int ldr, double *work);
 
+/* What a fit waits for between two calls of lm_advance. */
+enum { LM_FINISHED, LM_RESIDUAL, LM_JACOBIAN, LM_TRIAL };
+
+/* A fit between two requests: lm_state of minpack/lm_fit.f90. */
+typedef struct {
+    int request, info, nfev, njev, iter, maxfev, mode, jacobian_cost;
+    double ftol, xtol, gtol, factor, delta, par, fnorm, xnorm, pnorm, gnorm;
+} LmState;
+
+/* Begin a fit: it waits for the residuals at x. */
+void lm_start(LmState *state, const int *m, const int *n, const int *ldfjac,
+              const double *ftol, const double *xtol, const double *gtol,
+              const int *maxfev, const double *diag, const int *mode,
+              const double *factor, const int *jacobian_cost);
+
+/* Take the answer: residuals at x in fvec, at trial in ftrial, the Jacobian in
+ * fjac. isa and spare are NULL, or the Jacobian is a triangle by blocks. */
+void lm_advance(LmState *state, const int *m, const int *n, double *x,
+                double *fvec, double *fjac, const int *ldfjac, double *diag,
+                int *ipvt, double *qtf, double *step, double *trial,
+                double *work, double *ftrial, const int *isa, double *spare);
+
+/* The n points where x is displaced for differences, and by how much. */
+void lm_displace(const int *n, const double *x, const double *epsfcn,
+                 double *points, double *steps);
+
+/* The Jacobian in place of the residuals at those points. */
+void lm_quotients(const int *m, const int *n, const double *fvec,
+                  const double *steps, double *fjac);
+
+/* As lm_quotients, but a triangle in r, and what belongs to it in qtf. */
+void lm_reduce(const int *isa, const int *m, const int *n,
+               const double *points, const double *fvec, const double *steps,
+               double *r, const int *ldr, double *qtf, double *spare);
+
+double enorm_(const int *n, const double *x);
+
 #endif /* PYMINPACK_BLOCKED */
 
 #endif /* PYMINPACK_MINPACK_H */
