@@ -42,7 +42,7 @@ from pyminpack import _core, _leastsq
 MANY_DIMENSIONS = np.ones([3] + [1] * 24)
 
 # Fits with the same failure, to see whether each of them loses a block.
-ROUNDS = 20
+ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,8 @@ def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
 
 def rounds_at(attempt: Callable[[], Any], allocator: Allocator) -> set[str]:
     """Return what the same failure, over and over, comes to, and see that nothing stays behind."""
-    for _ in range(10):
+    # A free list holds up to 100 blocks or so, and these fits fill it.
+    for _ in range(25):
         before = allocator.in_use()
         found = {repr(attempt()) for _ in range(ROUNDS)}
         lost = allocator.in_use() - before

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Where other processes want the processors, the threads of NumPy's BLAS spin: an SVD of 200 columns
 # then takes a second. To be set before NumPy is imported.
@@ -18,6 +20,21 @@ import argonne
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Leave addresses out of the names of tests, on which the processes of xdist must agree."""
+    parametrize = metafunc.parametrize
+
+    def without_addresses(*arguments: Any, ids: Any = None, **options: Any) -> None:
+        def name(value: Any) -> Any:
+            made = ids(value)
+            return re.sub(r" at 0x[0-9a-f]+", "", made) if isinstance(made, str) else made
+
+        parametrize(*arguments, ids=name if callable(ids) else ids, **options)
+
+    metafunc.parametrize = without_addresses  # type: ignore[method-assign]
 
 
 def tool_path() -> str:
@@ -48,10 +65,14 @@ def native_build() -> Path:
     meson = find_tool("meson")
     find_tool("ninja")
     find_tool("gfortran")
+    filelock = pytest.importorskip("filelock", reason="filelock: ./dev test installs it")
     build = ROOT / "build" / "native"
-    if not (build / "build.ninja").exists():
-        _run(meson, "setup", str(build), str(ROOT), "-Dnative-tests=true", "-Dwerror=true")
-    _run(meson, "compile", "-C", str(build), "native-tests")
+    build.parent.mkdir(exist_ok=True)
+    # The processes of pytest-xdist would build it at the same time.
+    with filelock.FileLock(build.with_suffix(".lock")):
+        if not (build / "build.ninja").exists():
+            _run(meson, "setup", str(build), str(ROOT), "-Dnative-tests=true", "-Dwerror=true")
+        _run(meson, "compile", "-C", str(build), "native-tests")
     return build / "tests" / "native"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -147,7 +148,8 @@ def test_cov_x_is_none_when_ier_is_not_1_to_4() -> None:
 
 def creeping() -> Any:
     """Return residuals that never settle."""
-    values = iter(1.0 - 1e-6 * k for k in range(10**6))
+    # Unlike a generator, it may be asked by many threads at once.
+    values = itertools.count(1.0, -1e-6)
     return lambda x: np.full(2, next(values))
 
 

@@ -114,6 +114,26 @@ def test_a_workflow_runs_what_is_there(name: str) -> None:
         assert group in SETTINGS["dependency-groups"]
 
 
+def side_by_side(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / "side_by_side.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_checks_run_side_by_side_and_speak_in_their_order(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    waits = f"sh -c 'echo one; until [ -e {made} ]; do sleep 0.01; done; echo more >&2; exit 3'"
+    makes = f"sh -c 'touch {made}; echo two; exit 4'"
+    killed = "sh -c 'kill -9 $$'"
+    done = side_by_side("2", waits, makes, killed, "echo three")
+    assert done.returncode == 3
+    assert [line for line in done.stdout.splitlines() if not line.startswith("==")] == [
+        *("one", "more", "two", "three")
+    ]
+    assert re.findall(r"^== exit status (\d+)", done.stdout, re.M) == ["3", "4", "137", "0"]
+    assert side_by_side("2", "true", killed, "false").returncode == 137
+    assert side_by_side("2", "true", "true").returncode == 0
+
+
 def test_all_checks_that_are_ignored_have_a_reason() -> None:
     ignored = SETTINGS["tool"]["repo-review"]["ignore"]
     assert all(len(reason.split()) >= 5 for reason in ignored.values())

@@ -38,7 +38,8 @@ make_venv() {
         step "making .venv with $python" "$python" -m venv .venv
     fi
     mkdir -p "$stamps"
-    echo "$PWD" >"$stamps/folder"
+    # Not written again, because another ./dev may be reading it.
+    stamp_is folder "$PWD" || echo "$PWD" >"$stamps/folder"
 }
 
 pip() { PIP_ROOT_USER_ACTION=ignore .venv/bin/python -m pip "$@" -q --disable-pip-version-check; }
@@ -66,8 +67,12 @@ install_groups() {
     done
 }
 
-# pip knows groups since 25.1.
-install_with_new_pip() { pip install 'pip>=25.1' && pip install "$@"; }
+# pip knows groups since 25.1. It would compile the modules one by one, where compileall uses all
+# processors. Some are templates that cannot be compiled; pip passes over them, too.
+install_with_new_pip() {
+    pip install 'pip>=25.1' && pip install --no-compile "$@" &&
+        { .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null || true; }
+}
 
 # set_up NEEDS GROUPS: everything up to and including the packages in .venv.
 set_up() {

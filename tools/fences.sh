@@ -2,8 +2,6 @@
 # Where a mistake in C or Fortran is to be caught: the tests under AddressSanitizer and valgrind, and
 # the measure of what they run. Each has a build of its own. Sourced by ./dev.
 
-readonly last_test=build/last-test
-
 # What reaches most of the shim in a minute or two; and, valgrind being slow, what it is most about.
 readonly quick_for_sanitize="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
     tests/test_allocation_failure.py tests/test_survivors_shim.py tests/test_blocked_contract.py
@@ -54,13 +52,13 @@ print("-isystem", sysconfig.get_path("include"), "-isystem", numpy.get_include()
 # below Python, so that what a fault prints is seen; what names the tests is not loaded.
 with_build() {
     local name=$1
-    rm -f "$last_test"
+    rm -f "build/$name/last-test"
     unset PYMINPACK_SYSTEM_SITE
     runner=(env "PYTHONPATH=$PWD/build/$name-site:$PWD/tools"
         "PYMINPACK_NATIVE_BUILD=$PWD/build/$name/tests/native"
         "PYMINPACK_INSTRUMENTED_SITE=$PWD/build/$name-site"
         "PYMINPACK_PLAIN_MALLOC=$PWD/build/$name/plain_malloc.so"
-        "PYMINPACK_LAST_TEST=$PWD/$last_test")
+        "PYMINPACK_LAST_TEST=$PWD/build/$name/last-test")
 }
 
 # The tests that say nothing under a checker of memory: they look at the files of the build, at pages
@@ -77,12 +75,13 @@ not_about_memory() {
     done
 }
 
-# finish STATUS: 1 is pytest's report of failures; beyond it the process may have died without one.
+# finish NAME STATUS: 1 is pytest's report of failures; beyond it the process may have died without.
 finish() {
-    if (($1 > 1)) && [ -f "$last_test" ]; then
+    local last_test=build/$1/last-test
+    if (($2 > 1)) && [ -f "$last_test" ]; then
         say "the last test that began was $(cat "$last_test")"
     fi
-    return "$1"
+    return "$2"
 }
 
 # names_tests ARGUMENT...: whether they tell pytest where to look.
@@ -128,7 +127,7 @@ sanitize() {
         ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:abort_on_error=1:detect_stack_use_after_return=1 \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:abort_on_error=1 \
         .venv/bin/python -m pytest -p pytest_fences --capture=sys $(not_about_memory) "$@" || status=$?
-    finish "$status"
+    finish sanitize "$status"
 }
 
 # The optimised code that users get, with its symbols.
@@ -150,17 +149,18 @@ memcheck() {
     build_for_valgrind
     with_build valgrind
     rm -f "$log"
-    # Importing hypothesis takes longer than the tests, and its plugin would. valgrind computes long
+    # Importing hypothesis takes as long as the tests, and plugins would. valgrind computes long
     # double with 64 bits, which NumPy finds odd.
     # shellcheck disable=SC2046  # a list of options
     "${runner[@]}" "LD_PRELOAD=$PWD/build/valgrind/plain_malloc.so" \
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
         valgrind --quiet --error-exitcode=99 --exit-on-first-error=yes --leak-check=no --fair-sched=yes \
         --num-callers=40 --child-silent-after-fork=yes --suppressions=tools/valgrind.supp \
         --log-file="$log" \
-        .venv/bin/python -m pytest -p pytest_fences -p no:hypothesispytest -p no:cacheprovider \
+        .venv/bin/python -m pytest -p pytest_fences -p no:cacheprovider \
         -W 'ignore:Signature b:UserWarning' $(not_about_memory) "$@" || status=$?
     [ ! -s "$log" ] || cat "$log" >&2
-    finish "$status"
+    finish valgrind "$status"
 }
 
 # Unoptimised, so that a line is a line.

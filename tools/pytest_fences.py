@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marker of pytest-run-parallel where that is not loaded."""
+    config.addinivalue_line("markers", "thread_unsafe(reason): says nothing here")
+
+
 def pytest_sessionstart() -> None:
     """Make sure that it is the instrumented build that is tested; take NumPy's memory apart."""
     from pyminpack import _core
