@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiled.h"
 #include "convert.h"
 #include "minpack.h"
 #include "model.h"
@@ -322,6 +323,13 @@ PyDoc_STRVAR(
     "The sum of squares of a C-contiguous array of float64; not finite\n"
     "if one of its elements is not, or the sum overflows.");
 
+PyDoc_STRVAR(
+    read_capsule_doc,
+    "read_capsule(object, /)\n"
+    "--\n\n"
+    "The pointer in a PyCapsule, its name and its context, the pointers as\n"
+    "addresses; None if the object is no capsule.");
+
 static PyObject *
 core_covariance(PyObject *Py_UNUSED(module), PyObject *const *args,
                 Py_ssize_t nargs)
@@ -383,6 +391,9 @@ core_exec(PyObject *module)
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
     }
+    if (compiled_add_type(module) < 0) {
+        return -1;
+    }
     return model_add_type(module);
 }
 
@@ -392,6 +403,7 @@ static PyMethodDef core_methods[] = {
     {"covariance", (PyCFunction)(void (*)(void))core_covariance, METH_FASTCALL,
      covariance_doc},
     {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},
+    {"read_capsule", compiled_read_capsule, METH_O, read_capsule_doc},
     {NULL, NULL, 0, NULL},
 };
 
