@@ -272,7 +272,9 @@ def test_signatures_of_numba_that_are_refused(numba: Any) -> None:
     def with_array(x: Any) -> float:
         return float(x[0])
 
-    with pytest.raises(TypeError, match=r"has the signature\n   long \(void \*, long, long, doub"):
+    with pytest.raises(
+        TypeError, match=r"has the signature\n   long \(void \*, long, long, double \*"
+    ):
         compiled(with_long, 1)
     with pytest.raises(TypeError, match=r"has the signature\n   \(Array\(float64"):
         compiled(with_array, 1)
@@ -419,8 +421,12 @@ def test_names_of_capsules_that_are_refused(name: bytes, compiled_library: Path)
 
 
 @pytest.mark.parametrize(
-    "types", ["int(*)(void *)", "void(*)(void *, int, int, double *, double *, int)",
-              "int(*)(void *, int, int, double *, double *, int, ...)"]  # fmt: skip
+    "types",
+    [
+        "int(*)(void *)",
+        "void(*)(void *, int, int, double *, double *, int)",
+        "int(*)(void *, int, int, double *, double *, int, ...)",
+    ],
 )
 def test_signatures_of_cffi_that_are_refused(types: str, compiled_library: Path) -> None:
     ffi = pytest.importorskip("cffi").FFI()
@@ -472,11 +478,17 @@ def test_what_is_no_jacobian(value: Any, compiled_library: Path) -> None:
 
 @pytest.mark.parametrize("value", [residuals, np.sin, int, lambda x: x, len, "".join])
 def test_what_is_not_compiled(value: Any, compiled_library: Path) -> None:
-    hint = "Decorate a Python function with numba.cfunc, or a ctypes.CFUNCTYPE; leastsq also takes"
+    hint = "Decorate a Python function with numba.cfunc, or make a ctypes.CFUNCTYPE of it; leastsq"
     with pytest.raises(TypeError, match=f"fcn must be compiled.*{hint}"):
         compiled(value, M)
     with pytest.raises(TypeError, match="jac must be compiled"):
         compiled(typed(compiled_library, 6), M, value)
+
+
+def test_what_is_compiled_already(compiled_library: Path) -> None:
+    c = compiled(typed(compiled_library, 6), M)
+    with pytest.raises(TypeError, match=r"fcn was made by compiled\(\) already"):
+        compiled(c, M)
 
 
 @pytest.mark.parametrize("m", [0, -1, 2**31, 2**70])

@@ -6,6 +6,7 @@ import ctypes
 import operator
 import re
 import sys
+from _ctypes import CFuncPtr
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,10 +117,8 @@ def compiled(
     count = None if k is None else _number("k", k, 0, sys.maxsize // 8)
     function = native_function("fcn", fcn)
     residual, combined, jacobian, owners = _settle_functions(function, jac)
-    if data is None and function.user_data is not None:
-        kept, memory = function.user_data
-    else:
-        kept, memory = _memory_of(data)
+    own = function.user_data if data is None else None
+    kept, memory = own or _memory_of(data)
     return _core.Compiled(residual, combined, jacobian, size, memory, kept, count, owners)
 
 
@@ -135,8 +134,8 @@ def _settle_functions(function: Native, jac: object) -> tuple[int, int, int, obj
     address = function.address
     is_combined = function.is_combined("fcn")
     if jac is None or isinstance(jac, (bool, np.bool_)):
-        if jac is not None and jac and is_combined is None:
-            is_combined = True
+        if is_combined is None:
+            is_combined = bool(jac)
         if jac and not is_combined:
             raise wrong_signature("fcn", function.signature, [f"{COMBINED}\nto have a Jacobian"])
         if not is_combined:
@@ -198,7 +197,7 @@ def _cffi_memory(ffi: Any, data: Any) -> object:
 
 def _check_buffer(data: Any) -> None:
     """Refuse what C could not make sense of."""
-    if isinstance(data, (str, ctypes._CFuncPtr)):
+    if isinstance(data, (str, CFuncPtr)):
         raise TypeError(f"{_WHAT}, not of type {_type(data)}")
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data must not be masked: C sees no mask; give data.filled(...)")
@@ -207,9 +206,7 @@ def _check_buffer(data: Any) -> None:
     except TypeError:
         raise TypeError(f"{_WHAT}, not of type {_type(data)}") from None
     except ValueError as error:  # of NumPy, for dates
-        raise TypeError(f"data have no memory that C could read ({error}); view them as int64") from (
-            error
-        )
+        raise TypeError(f"data have no memory for C ({error}); view them as int64") from error
     with view:
         if not view.c_contiguous:
             raise ValueError("data must be C-contiguous; give numpy.ascontiguousarray(data)")

@@ -6,6 +6,7 @@ import ctypes
 import operator
 import re
 import sys
+from _ctypes import CFuncPtr
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,7 +97,7 @@ def _is_of_kind(found: str, kind: str) -> bool:
 
 def native_function(name: str, value: Any) -> Native:
     """Return the compiled function in any form; TypeError for what is none."""
-    if isinstance(value, ctypes._CFuncPtr):
+    if isinstance(value, CFuncPtr):
         return _of_ctypes(name, value, value)
     if (capsule := _core.read_capsule(value)) is not None:
         address, text, _ = capsule
@@ -109,10 +110,13 @@ def native_function(name: str, value: Any) -> Native:
         return _of_cffi(name, ffi, pointer, value)
     if (number := _integer_of(value)) is not None:
         return Native(_checked(name, number), None, value)
+    if isinstance(value, _core.Compiled):
+        raise TypeError(f"{name} was made by compiled() already")
     if callable(value):
         raise TypeError(
             f"{name} must be compiled, and an object of type {_type(value)} is not. Decorate a "
-            "Python function with numba.cfunc, or a ctypes.CFUNCTYPE; leastsq also takes it as it is"
+            "Python function with numba.cfunc, or make a ctypes.CFUNCTYPE of it; leastsq also "
+            "takes it as it is"
         )
     raise TypeError(f"{name} must be {_FORMS}, not of type {_type(value)}")
 
@@ -198,7 +202,7 @@ def _ctypes_name(argument: Any) -> str:
     if issubclass(argument, ctypes._Pointer):
         pointee = _ctypes_name(argument._type_)
         return f"{pointee}*" if pointee.endswith("*") else f"{pointee} *"
-    if issubclass(argument, ctypes._CFuncPtr):
+    if issubclass(argument, CFuncPtr):
         return "function *"
     # The bases of ctypes' own types have no names there.
     if argument.__module__ == "ctypes":
@@ -217,10 +221,11 @@ def _cffi_pointer(ffi: Any, value: Any) -> Any:
     """Return cffi's pointer to data or a function; None if the value is neither."""
     if isinstance(value, ffi.CData):
         return value
-    library = getattr(value, "__self__", None)
-    if isinstance(value, BuiltinFunctionType) and type(library).__name__ == "Lib":
-        # A function of a library in API mode calls the compiled one.
-        return ffi.addressof(library, value.__name__)
+    if isinstance(value, BuiltinFunctionType) and isinstance(
+        value.__self__, _class_of("_cffi_backend", "Lib")
+    ):
+        # A function of a module that cffi compiled, which calls the user's.
+        return ffi.addressof(value.__self__, value.__name__)
     return None
 
 
