@@ -290,17 +290,19 @@ static PyArrayObject *
 residuals_at(const CompiledFunction *function, PyArrayObject *x)
 {
     npy_intp m = function->m;
+    int n = (int)PyArray_SIZE(x);
     PyArrayObject *fvec = new_nan(1, &m);
+    PyThreadState *released;
     int status;
 
     if (fvec == NULL) {
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS status =
-        compiled_residuals(function, function->p, (int)PyArray_SIZE(x),
-                           PyArray_DATA(x), PyArray_DATA(fvec), 1);
-    Py_END_ALLOW_THREADS if (status < 0)
-    {
+    released = PyEval_SaveThread();
+    status = compiled_residuals(function, function->p, n, PyArray_DATA(x),
+                                PyArray_DATA(fvec), 1);
+    PyEval_RestoreThread(released);
+    if (status < 0) {
         set_negative("residuals", status);
         Py_CLEAR(fvec);
     }
@@ -341,6 +343,7 @@ compiled_jacobian(PyObject *object, PyObject *value)
 {
     const CompiledFunction *function = &((Compiled *)object)->function;
     PyArrayObject *x = NULL, *fvec = NULL, *fjac = NULL;
+    PyThreadState *released;
     npy_intp shape[2];
     int status;
 
@@ -363,11 +366,12 @@ compiled_jacobian(PyObject *object, PyObject *value)
     if (fjac == NULL) {
         goto cleanup;
     }
-    Py_BEGIN_ALLOW_THREADS status = function->jacobian(
-        function->p, function->m, (int)shape[1], PyArray_DATA(x),
-        PyArray_DATA(fvec), PyArray_DATA(fjac), function->m, 2);
-    Py_END_ALLOW_THREADS if (status < 0)
-    {
+    released = PyEval_SaveThread();
+    status = function->jacobian(function->p, function->m, (int)shape[1],
+                                PyArray_DATA(x), PyArray_DATA(fvec),
+                                PyArray_DATA(fjac), function->m, 2);
+    PyEval_RestoreThread(released);
+    if (status < 0) {
         set_negative("Jacobian", status);
         Py_CLEAR(fjac);
     }
@@ -498,12 +502,10 @@ compiled_read_capsule(PyObject *Py_UNUSED(module), PyObject *object)
     if (!PyCapsule_CheckExact(object)) {
         Py_RETURN_NONE;
     }
+    /* None of these fails where the name is its own. */
     name = PyCapsule_GetName(object);
     pointer = PyCapsule_GetPointer(object, name);
     context = PyCapsule_GetContext(object);
-    if (PyErr_Occurred()) {
-        return NULL;
-    }
     return Py_BuildValue("NyN", PyLong_FromVoidPtr(pointer), name,
                          PyLong_FromVoidPtr(context));
 }

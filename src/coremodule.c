@@ -391,10 +391,7 @@ core_exec(PyObject *module)
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
     }
-    if (compiled_add_type(module) < 0) {
-        return -1;
-    }
-    return model_add_type(module);
+    return model_add_type(module) < 0 ? -1 : compiled_add_type(module);
 }
 
 static PyMethodDef core_methods[] = {

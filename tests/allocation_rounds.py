@@ -156,7 +156,7 @@ def compiled_functions(library: str) -> list[Scenario]:
 
     def all_of_it() -> Any:
         made = _core.Compiled(*given, DATA, DATA, 14, None)
-        empty = _core.Compiled(*given, None, None, None, None)
+        empty = _core.Compiled(*given, None, None, 1000, None)
         values = made(X), made.jacobian([1, 2, 3])
         return *values, made.has_jacobian, repr(made), repr(empty), _core.read_capsule(capsule), 1
 

@@ -305,14 +305,12 @@ class Vector:
     ("at", "other"),
     [
         *((0, other) for other in (DOUBLES, ctypes.c_char_p, ctypes.POINTER(DOUBLES), Vector)),
-        *((0, other) for other in (ctypes.py_object, np.ctypeslib.ndpointer(), Vector())),
+        *((0, other) for other in (np.ctypeslib.ndpointer(), Vector())),
         *((3, other) for other in (c_void_p, np.ctypeslib.ndpointer(), Vector)),
         (5, ctypes.c_int32),
     ],
 )
 def test_types_that_will_do(at: int, other: Any, compiled_library: Path) -> None:
-    if other is ctypes.py_object:
-        pytest.skip("an object is no pointer to data")
     fcn = function_of(compiled_library, "decay", changed(at, other))
     assert_works(compiled(fcn, M, data=DATA), False)
 
@@ -393,6 +391,8 @@ def test_a_converter_of_what_it_returns(compiled_library: Path) -> None:
         b" signed int ( struct data * , int, int , double *, double *, int ) ",
         b"int (void *, int, int, double *, double *, int) noexcept nogil",
         b"npy_int32 (void *, npy_int32, int, npy_float64 *, double *, int)",
+        b"int fcn(void *p, int m, int n, const double *x, double *fvec, int iflag)",
+        b"int (struct data *p, int32_t m, signed int n, double *x, double *fvec, int)",
         b"no signature (at all",
         b"\xff\xfe",
         b"",
@@ -411,6 +411,10 @@ def test_names_of_capsules(name: bytes, compiled_library: Path) -> None:
         b"int (void *, int *, int *, double *, double *, int *)",
         b"int (void *, int, int, float *, double *, int)",
         b"int (void *, int, int, double **, double *, int)",
+        b"int (struct data, int, int, double *, double *, int)",
+        b"int (void *, unsigned int, int, double *, double *, int)",
+        b"int fcn(void *p, int m, int n, const double *x, double *fvec, long iflag)",
+        b"int fcn(void *p, int m, int n, const double *x, double **fvec, int iflag)",
         b"int ()",
     ],
 )

@@ -65,7 +65,7 @@ def compiled(
         What `p` points to. None: it is NULL. An array, bytes, a ctypes structure or array or
         anything else with the buffer protocol: its memory as it is, C-contiguous, and not copied.
         A list, tuple or float: its numbers as float64. A pointer of ctypes or cffi, or a capsule:
-        where it points to. If None, the `user_data` of a LowLevelCallable.
+        where it points to. If None, the `user_data` of `fcn` if that is a LowLevelCallable.
     k : int, optional
         How many float64 the functions read at `p`. Shorter data are then refused.
 

@@ -30,6 +30,10 @@ _INTEGERS = {"int", "signed", "signed int", "int32_t", "npy_int32", "npy_intc", 
 _NUMBERS = {"double *", "npy_double *", "npy_float64 *", "void *"}
 _UNKNOWN = "?"  # a type of which nothing can be said
 
+_QUALIFIERS = {"const", "restrict", "volatile"}
+# Where the last word of a declaration is another, it is a name.
+_LAST_WORDS = {"*", "int", "long", "short", "char", "signed", "unsigned", "double", "float"}
+
 _MAX_ADDRESS = 256 ** ctypes.sizeof(ctypes.c_void_p) - 1
 # No system has functions or data on the first page, where small numbers point to.
 _MIN_ADDRESS = 4096
@@ -152,10 +156,11 @@ def _parsed(text: bytes | None) -> Signature | None:
 
 
 def _plain(declared: str) -> str:
-    """Return a type as C writes it, without qualifiers."""
-    words = re.findall(r"\w+|\*", declared)
-    kept = " ".join(word for word in words if word not in ("const", "restrict", "volatile"))
-    return kept.replace("* *", "**")
+    """Return a type as C writes it, without qualifiers and the name of what has it."""
+    words = [w for w in re.findall(r"\w+|\*", declared) if w not in _QUALIFIERS]
+    if len(words) > 1 and words[-1] not in _LAST_WORDS and words[-2] not in ("struct", "union"):
+        words.pop()
+    return " ".join(words).replace("* *", "**")
 
 
 def _of_scipy(name: str, value: Any) -> Native:
