@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import operator
 import re
 import sys
 from _ctypes import CFuncPtr
@@ -14,7 +13,7 @@ import numpy as np
 from . import _core
 from ._data import real_copy
 from ._leastsq import _MAX_INT, _integer, _type
-from ._native import COMBINED, Native, _cffi, cffi_address, native_function, wrong_signature
+from ._native import COMBINED, Native, cffi_address, find_cffi, native_function, wrong_signature
 
 if TYPE_CHECKING:
     from typing import SupportsIndex
@@ -123,7 +122,7 @@ def compiled(
 
 
 def _number(name: str, value: Any, least: int, most: int) -> int:
-    number = operator.index(_integer(name, value))
+    number = _integer(name, value)
     if not least <= number <= most:
         raise ValueError(f"{name} must be from {least} to {most}, not {number}")
     return number
@@ -172,7 +171,7 @@ def _memory_of(data: Any) -> tuple[object, object]:
         return data, _not_null(ctypes.cast(data, ctypes.c_void_p).value)
     if (capsule := _core.read_capsule(data)) is not None:
         return data, capsule[0]
-    if (ffi := _cffi()) is not None and isinstance(data, ffi.CData):
+    if (ffi := find_cffi()) is not None and isinstance(data, ffi.CData):
         return data, _cffi_memory(ffi, data)
     _check_buffer(data)
     return data, data

@@ -110,7 +110,7 @@ def native_function(name: str, value: Any) -> Native:
         return _of_scipy(name, value)
     if isinstance(value, _class_of("numba.core.ccallback", "CFunc")):
         return _of_numba(name, value)
-    if (ffi := _cffi()) is not None and (pointer := _cffi_pointer(ffi, value)) is not None:
+    if (ffi := find_cffi()) is not None and (pointer := _cffi_pointer(ffi, value)) is not None:
         return _of_cffi(name, ffi, pointer, value)
     if (number := _integer_of(value)) is not None:
         return Native(_checked(name, number), None, value)
@@ -216,7 +216,7 @@ def _ctypes_name(argument: Any) -> str:
     return argument.__name__ if hasattr(argument, "_fields_") else _UNKNOWN
 
 
-def _cffi() -> Any:
+def find_cffi() -> Any:
     """Return what knows the types of all cffi's pointers; None without any."""
     backend = sys.modules.get("_cffi_backend")
     return None if backend is None else backend.FFI()
