@@ -323,13 +323,6 @@ PyDoc_STRVAR(
     "The sum of squares of a C-contiguous array of float64; not finite\n"
     "if one of its elements is not, or the sum overflows.");
 
-PyDoc_STRVAR(
-    read_capsule_doc,
-    "read_capsule(object, /)\n"
-    "--\n\n"
-    "The pointer in a PyCapsule, its name and its context, the pointers as\n"
-    "addresses; None if the object is no capsule.");
-
 static PyObject *
 core_covariance(PyObject *Py_UNUSED(module), PyObject *const *args,
                 Py_ssize_t nargs)
@@ -393,6 +386,13 @@ core_exec(PyObject *module)
     }
     return model_add_type(module) < 0 ? -1 : compiled_add_type(module);
 }
+
+PyDoc_STRVAR(
+    read_capsule_doc,
+    "read_capsule(object, /)\n"
+    "--\n\n"
+    "The pointer in a PyCapsule, its name and its context, the pointers as\n"
+    "addresses; None if the object is no capsule.");
 
 static PyMethodDef core_methods[] = {
     {"solve", (PyCFunction)(void (*)(void))core_solve, METH_FASTCALL,
