@@ -96,6 +96,7 @@ html_sidebars = {
         "docs/tutorial",
         "docs/from_scipy",
         "docs/algorithm",
+        "docs/compiled",
         "docs/performance",
         "docs/reliability",
         "docs/comparison",

@@ -19,9 +19,12 @@ typedef int compiled_jacobian_fcn(void *p, int m, int n, const double *x,
                                   double *fvec, double *fjac, int ldfjac,
                                   int iflag);
 
-/* What a solver needs of a Compiled. At least one pointer is not NULL. */
+/* What a solver needs of a Compiled. The residuals come from `residual` or,
+ * where that is NULL, from `combined`, which is not NULL then: a solver calls
+ * compiled_residuals. */
 typedef struct {
-    compiled_residual_fcn *residual; /* NULL: `jacobian` gives them too */
+    compiled_residual_fcn *residual;
+    compiled_jacobian_fcn *combined; /* called for residuals, iflag 1, alone */
     compiled_jacobian_fcn *jacobian; /* NULL: differences */
     void *p; /* borrowed from the object; may be NULL */
     int m;
@@ -31,12 +34,16 @@ typedef struct {
 /* Add the type Compiled to the module. 0, or -1 with an exception. */
 int compiled_add_type(PyObject *module);
 
+/* read_capsule(object): the method of the module. */
+PyObject *compiled_read_capsule(PyObject *module, PyObject *object);
+
 /* What is in a Compiled; NULL, without an exception, where `object` is
  * another. Valid as long as the object lives. */
 const CompiledFunction *compiled_function(PyObject *object);
 
 /* Residuals at x to fvec, with the data p: what the user's function returned.
- * Needs no GIL. */
+ * `combined` gets iflag 1 whatever `iflag` is, and NULL for fjac. Needs no
+ * GIL. */
 int compiled_residuals(const CompiledFunction *function, void *p, int n,
                        const double *x, double *fvec, int iflag);
 

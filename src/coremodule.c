@@ -7,6 +7,7 @@
 
 #include <limits.h>
 
+#include "compiled.h"
 #include "convert.h"
 #include "covariance.h"
 #include "lockstep.h"
@@ -183,11 +184,22 @@ core_exec(PyObject *module)
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
     }
+<<<<<<< HEAD
     if (lockstep_add_type(module) < 0) {
         return -1;
     }
     return model_add_type(module);
+=======
+    return model_add_type(module) < 0 ? -1 : compiled_add_type(module);
+>>>>>>> wt-compiled
 }
+
+PyDoc_STRVAR(
+    read_capsule_doc,
+    "read_capsule(object, /)\n"
+    "--\n\n"
+    "The pointer in a PyCapsule, its name and its context, the pointers as\n"
+    "addresses; None if the object is no capsule.");
 
 static PyMethodDef core_methods[] = {
     {"solve", (PyCFunction)(void (*)(void))core_solve, METH_FASTCALL,
@@ -195,6 +207,7 @@ static PyMethodDef core_methods[] = {
     {"covariance", (PyCFunction)(void (*)(void))covariance_method,
      METH_FASTCALL, covariance_doc},
     {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},
+    {"read_capsule", compiled_read_capsule, METH_O, read_capsule_doc},
     {NULL, NULL, 0, NULL},
 };
 

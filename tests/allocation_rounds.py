@@ -1,8 +1,9 @@
 """Let every single allocation of a fit fail, one after the other, and look what comes of it.
 
-Usage: allocation_rounds.py ALLOCATOR PLACE [FOLDER]. ALLOCATOR is python (all that Python and the
-shim allocate, by way of _testcapi) or numpy (the data of arrays). PLACE is leastsq or shim: where
-memory is refused. FOLDER is where the test module failing_allocator was built.
+Usage: allocation_rounds.py ALLOCATOR PLACE [FOLDER [LIBRARY]]. ALLOCATOR is python (all that Python
+and the shim allocate, by way of _testcapi) or numpy (the data of arrays). PLACE is leastsq or shim:
+where memory is refused; or compiled: in all that the shim does with functions of LIBRARY. FOLDER is
+where the test module failing_allocator was built.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +37,7 @@ from leak_scenarios import (
     linear_array,
     returning,
 )
+from native_forms import DATA, X, address_of, capsule_of, function_of
 from wrappers import ArrayLike
 
 from pyminpack import _core, _leastsq
@@ -142,6 +146,43 @@ def models() -> list[Scenario]:
         return Scenario(f"{n} parameters, {np.shape(weights)}", FOUND, once, ())
 
     return [scenario(n, w) for n in (2, 17) for w in (None, np.ones(3), np.eye(3))]
+
+
+def compiled_functions(library: str) -> list[Scenario]:
+    """Compiled functions: all that succeeds."""
+    combined = address_of(function_of(Path(library), "decay_combined"))
+    capsule = capsule_of(combined, None)
+    given = (0, combined, combined, DATA.shape[1])
+
+    def all_of_it() -> Any:
+        made = _core.Compiled(*given, DATA, DATA, 14, None)
+        empty = _core.Compiled(*given, None, None, 1000, None)
+        values = made(X), made.jacobian([1, 2, 3])
+        return *values, made.has_jacobian, repr(made), repr(empty), _core.read_capsule(capsule), 1
+
+    return [Scenario("all of it", FOUND, all_of_it, ())]
+
+
+def compiled_failures(library: str) -> list[Scenario]:
+    """Compiled functions: each error, without a Python function to be left by it."""
+    address = address_of(function_of(Path(library), "refuse_far"))
+    given = (address, 0, 0, 1)
+    function = _core.Compiled(*given, None, None, None, None)
+    failures: dict[type[Exception], list[Callable[[], Any]]] = {
+        ValueError: [
+            partial(_core.Compiled, *given, DATA, DATA, 99, None),
+            partial(_core.Compiled, *given, DATA.T, DATA, None, None),
+            partial(function, X),
+            partial(function, DATA),
+        ],
+        TypeError: [partial(function, 1j), partial(function.jacobian, 1.0)],
+        RuntimeError: [partial(function, 11.0)],
+    }
+    return [
+        Scenario(f"{error.__name__} {i}", error, once, ())
+        for error, calls in failures.items()
+        for i, once in enumerate(calls)
+    ]
 
 
 def only_in_the_shim() -> list[Scenario]:
@@ -271,14 +312,17 @@ def sweep(scenario: Scenario, outcome_in: Any, allocator: Allocator) -> int:
 
 
 def main() -> None:
-    allocator, place, *folder = sys.argv[1:]
-    sys.path += folder
+    allocator, place, *paths = sys.argv[1:]
+    sys.path += paths[:1]
     faulthandler.enable()
     warnings.simplefilter("ignore")
     refused = {"python": python_allocator, "numpy": numpy_allocator}[allocator]()
-    scenarios = successes()
-    scenarios += only_in_the_shim() if place == "shim" else models()
-    outcome_in = {"leastsq": outcome_in_leastsq, "shim": outcome_in_shim}[place]
+    if place == "compiled":
+        scenarios = compiled_functions(paths[1])
+        scenarios += compiled_failures(paths[1]) if allocator == "python" else []
+    else:
+        scenarios = [*successes(), *(only_in_the_shim() if place == "shim" else models())]
+    outcome_in = outcome_in_shim if place == "shim" else outcome_in_leastsq
     for scenario in scenarios:
         print(scenario.name, end=": ", flush=True)
         number = sweep(scenario, outcome_in, refused)

@@ -50,6 +50,12 @@ def find_tool(name: str) -> str:
     return path
 
 
+def shared_library(name: str) -> str:
+    """Return what the file of a shared library is called here."""
+    suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
+    return f"lib{name}.{suffix}"
+
+
 def _run(*command: str) -> None:
     """Run a build command; fail with its output."""
     environment = {**os.environ, "PATH": tool_path()}
@@ -79,8 +85,13 @@ def native_build() -> Path:
 @pytest.fixture(scope="session")
 def own_library(native_build: Path) -> argonne.Library:
     """Our minpack/, with the same wrappers as Argonne's."""
-    suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
-    return argonne.Library(str(native_build / f"libminpack_own.{suffix}"))
+    return argonne.Library(str(native_build / shared_library("minpack_own")))
+
+
+@pytest.fixture(scope="session")
+def compiled_library(native_build: Path) -> Path:
+    """The functions of tests/native/compiled_functions.c as a shared library."""
+    return native_build / shared_library("compiled_functions")
 
 
 @pytest.fixture(scope="session")

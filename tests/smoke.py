@@ -5,9 +5,12 @@ Needs no other file and no other package, so that it tells what a user of the wh
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
+import math
 import sys
 import sysconfig
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +69,22 @@ def check_large_fit() -> None:
         np.testing.assert_allclose(x, wanted, rtol=1e-6)
 
 
+def check_compiled_function() -> None:
+    """Fit by a function that C calls by its address, with the data behind it."""
+    c_int, doubles = ctypes.c_int, ctypes.POINTER(ctypes.c_double)
+
+    @ctypes.CFUNCTYPE(c_int, doubles, c_int, c_int, doubles, doubles, c_int)
+    def fcn(p: Any, m: int, n: int, x: Any, fvec: Any, iflag: int) -> int:
+        for i in range(m):
+            fvec[i] = x[0] * (1 - math.exp(-x[1] * p[i])) - p[m + i]
+        return 0
+
+    function = pyminpack.compiled(fcn, VOLUME.size, data=np.array([PRESSURE, VOLUME]))
+    x, ier = pyminpack.leastsq(function, MISRA1A_STARTS[1])
+    assert ier in (1, 2, 3, 4)
+    np.testing.assert_allclose(x, MISRA1A, rtol=1e-6)
+
+
 def check_refusals() -> None:
     class OfTheUser(Exception):
         pass
@@ -90,6 +109,7 @@ if __name__ == "__main__":
     pyminpack.show_config()
     check_small_fits()
     check_large_fit()
+    check_compiled_function()
     check_refusals()
     check_the_gil_stays_off()
     print("all is well")

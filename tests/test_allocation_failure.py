@@ -29,6 +29,15 @@ def test_each_allocation_of_python_and_the_shim_may_fail(place: str) -> None:
     run_rounds("python", place)
 
 
+@pytest.mark.parametrize("allocator", ["python", "numpy"])
+def test_each_allocation_about_a_compiled_function_may_fail(
+    allocator: str, extension: Path, compiled_library: Path
+) -> None:
+    if allocator == "python":
+        pytest.importorskip("_testcapi", reason="_testcapi, of CPython's tests, is missing")
+    run_rounds(allocator, "compiled", extension.parent, compiled_library)
+
+
 @pytest.fixture(scope="module")
 def extension(native_build: Path) -> Path:
     path = native_build / f"failing_allocator{importlib.machinery.EXTENSION_SUFFIXES[0]}"

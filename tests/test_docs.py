@@ -7,6 +7,7 @@ import doctest
 import importlib
 import io
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,11 +30,31 @@ NATIVE = {
     "c": ("cc", ".c", "-Wextra"),
     "fortran": ("gfortran", ".f90", "-Wno-unused-dummy-argument"),
 }
+# What a compiler must not say of the files that a page's commands compile.
+FINDINGS = {"cc": ["-Wall", "-Werror"], "gfortran": ["-Wall", *NATIVE["fortran"][2:], "-Werror"]}
 
 
 def pages_with(*languages: str) -> list[str]:
     """Return the pages that have blocks of these languages."""
     return [p for p in PAGES if any(block.language in languages for block in blocks_of(p))]
+
+
+def file_of(block: Block) -> str | None:
+    """Return the file that a block in C or Fortran is, as its first line says; else None."""
+    found = re.match(r"(?:/\*|!) (\w+\.(?:c|h|f90))\b", block.code)
+    return found[1] if found and block.language in NATIVE else None
+
+
+def programs_of(page: str) -> list[Block]:
+    """Return the blocks in C and Fortran that are whole programs."""
+    return [b for b in blocks_of(page) if b.language in NATIVE and file_of(b) is None]
+
+
+def run_compiler(command: str) -> None:
+    """Run a command of a page if it is one of a compiler."""
+    name, _, arguments = command.partition(" ")
+    if name in FINDINGS:
+        subprocess.run([find_tool(name), *shlex.split(arguments), *FINDINGS[name]], check=True)
 
 
 def assert_shown(page: str, block: Block, printed: str) -> None:
@@ -44,9 +65,17 @@ def assert_shown(page: str, block: Block, printed: str) -> None:
 
 
 def run_page(page: str) -> dict[str, object]:
-    """Run the Python of a page, in order and in one namespace; compare what it prints."""
+    """Run the Python of a page, in order and in one namespace; compare what it prints.
+
+    Files that it shows are written and compiled where the page does so.
+    """
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page):
+        if name := file_of(block):
+            Path(name).write_text(block.code)
+        if block.language == "sh":
+            for command in block.code.splitlines():
+                run_compiler(command)
         if block.language != "python":
             continue
         # So that a traceback shows the line of the page.
@@ -71,8 +100,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("page", [p for p in pages_with("python") if p not in OF_ITS_OWN])
 def test_the_python_runs_and_prints_what_is_shown(page: str) -> None:
-    if "matplotlib" in text_of(page):
-        pytest.importorskip("matplotlib")
+    for module in ("matplotlib", "numba"):
+        if f"import {module}" in text_of(page):
+            pytest.importorskip(module)
     run_page(page)
 
 
@@ -92,11 +122,11 @@ def test_the_readmes_examples_find_what_they_should(elsewhere: Path) -> None:
     assert drawn == shown
 
 
-@pytest.mark.parametrize("page", pages_with(*NATIVE))
+@pytest.mark.parametrize("page", [page for page in PAGES if programs_of(page)])
 def test_the_programs_in_c_and_fortran_run_and_print_what_is_shown(
     page: str, native_build: Path, tmp_path: Path
 ) -> None:
-    for number, block in enumerate(b for b in blocks_of(page) if b.language in NATIVE):
+    for number, block in enumerate(programs_of(page)):
         compiler, suffix, option = NATIVE[block.language]
         program = tmp_path / f"program{number}"
         source = program.with_suffix(suffix)
@@ -150,7 +180,8 @@ def test_the_commands_it_shows_are_there(page: str) -> None:
     for block in blocks_of(page):
         if block.language == "sh":
             for line in block.code.splitlines():
-                assert re.match(r"\./dev \w+", line), f"{page}: nobody checks {line!r}"
+                checked = re.match(rf"\./dev \w+|({'|'.join(FINDINGS)}) ", line)
+                assert checked, f"{page}: nobody checks {line!r}"
 
 
 @pytest.mark.parametrize("page", PAGES)

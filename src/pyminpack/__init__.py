@@ -9,10 +9,11 @@ from ._errors import FitError, OptimizeWarning
 from ._leastsq import leastsq
 
 if TYPE_CHECKING:
+    from ._compiled import compiled
     from ._report import Report, report
 else:
     # What a fit does not need is imported when it is asked for.
-    _LATER = {"Report": "_report", "report": "_report"}
+    _LATER = {"compiled": "_compiled", "Report": "_report", "report": "_report"}
 
     def __getattr__(name):
         if name not in _LATER:
@@ -32,6 +33,7 @@ __all__ = [
     "OptimizeWarning",
     "Report",
     "__version__",
+    "compiled",
     "curve_fit",
     "leastsq",
     "report",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, Self, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 QR_AUTO: int
 QR_MINPACK: int
@@ -43,6 +43,7 @@ def covariance(
     fjac: NDArray[np.float64], ipvt: NDArray[np.intc], /
 ) -> NDArray[np.float64] | None: ...
 def sum_of_squares(array: NDArray[np.float64], /) -> float: ...
+def read_capsule(object: object, /) -> tuple[int, bytes | None, int] | None: ...
 
 @final
 class Residuals:
@@ -60,3 +61,27 @@ class Residuals:
         /,
     ) -> Self: ...
     def __call__(self, x: NDArray[np.float64], /) -> NDArray[np.float64]: ...
+
+@final
+class Compiled:
+    m: Final[int]
+    data: Final[Any]
+
+    def __new__(
+        cls,
+        residual: int,  # addresses, 0 for none
+        combined: int,
+        jacobian: int,
+        m: int,
+        memory: object,  # None, an address, or what has the buffer protocol
+        data: object,  # kept, as are
+        k: int | None,
+        owners: object,
+        /,
+    ) -> Self: ...
+    def __call__(self, x: ArrayLike, /) -> NDArray[np.float64]: ...
+    def jacobian(self, x: ArrayLike, /) -> NDArray[np.float64]: ...
+    @property
+    def has_jacobian(self) -> bool: ...
+    @property
+    def k(self) -> int | None: ...
