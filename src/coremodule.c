@@ -184,14 +184,10 @@ core_exec(PyObject *module)
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
     }
-<<<<<<< HEAD
-    if (lockstep_add_type(module) < 0) {
+    if (compiled_add_type(module) < 0 || lockstep_add_type(module) < 0) {
         return -1;
     }
     return model_add_type(module);
-=======
-    return model_add_type(module) < 0 ? -1 : compiled_add_type(module);
->>>>>>> wt-compiled
 }
 
 PyDoc_STRVAR(
