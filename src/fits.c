@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "covariance.h"
 #include "minpack.h"
+#include "model.h"
 
 #ifdef PYMINPACK_BLOCKED
 
@@ -80,24 +81,26 @@ take_given(Fits *fits, PyObject *given)
 static int
 take_results(Fits *fits, PyObject *results)
 {
-    PyArrayObject **const targets[] = {&fits->x,     &fits->ier,
-                                       &fits->nfev,  &fits->njev,
-                                       &fits->fnorm, &fits->cov_x};
-    const int types[] = {NPY_DOUBLE, NPY_INT,    NPY_INT,
-                         NPY_INT,    NPY_DOUBLE, NPY_DOUBLE};
-    const int dimensions[] = {2, 1, 1, 1, 1, 3};
+    PyArrayObject **const targets[] = {
+        &fits->x,     &fits->ier,     &fits->nfev,  &fits->njev,
+        &fits->fnorm, &fits->squares, &fits->cov_x,
+    };
+    const int types[] = {NPY_DOUBLE, NPY_INT,    NPY_INT,   NPY_INT,
+                         NPY_DOUBLE, NPY_DOUBLE, NPY_DOUBLE};
+    const int dimensions[] = {2, 1, 1, 1, 1, 1, 3};
+    const int optional = 5; /* from here on */
 
-    if (!PyTuple_Check(results) || PyTuple_GET_SIZE(results) != 6) {
-        PyErr_SetString(PyExc_TypeError, "the results must be a tuple of 6");
+    if (!PyTuple_Check(results) || PyTuple_GET_SIZE(results) != 7) {
+        PyErr_SetString(PyExc_TypeError, "the results must be a tuple of 7");
         return -1;
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         PyObject *array = PyTuple_GET_ITEM(results, i);
         int fit = is_table(array, types[i], dimensions[i], fits->count) &&
                   PyArray_ISCARRAY((PyArrayObject *)array);
 
-        if (i == 5 && array == Py_None) {
-            break;
+        if (i >= optional && array == Py_None) {
+            continue;
         }
         for (int axis = 1; fit && axis < dimensions[i]; axis++) {
             fit = PyArray_DIM((PyArrayObject *)array, axis) == fits->n;
@@ -154,6 +157,7 @@ fits_clear(Fits *fits)
     Py_CLEAR(fits->nfev);
     Py_CLEAR(fits->njev);
     Py_CLEAR(fits->fnorm);
+    Py_CLEAR(fits->squares);
     Py_CLEAR(fits->cov_x);
 }
 
@@ -242,6 +246,10 @@ fits_store(Fits *fits, npy_intp fit, int m, const Outcome *outcome,
     ((int *)PyArray_DATA(fits->nfev))[fit] = outcome->nfev;
     ((int *)PyArray_DATA(fits->njev))[fit] = outcome->njev;
     ((double *)PyArray_DATA(fits->fnorm))[fit] = enorm_(&m, outcome->fvec);
+    if (fits->squares != NULL) {
+        ((double *)PyArray_DATA(fits->squares))[fit] =
+            model_sum(outcome->fvec, m);
+    }
     if (fits->cov_x != NULL) {
         double *cov_x = (double *)PyArray_DATA(fits->cov_x) + fit * n * n;
 

@@ -17,8 +17,8 @@ typedef struct {
     PyArrayObject *ydata;   /* strong; NULL, or (count or 1, m) */
 
     /* Strong, a row or element for each fit; what is not finished is left
-     * alone. */
-    PyArrayObject *x, *ier, *nfev, *njev, *fnorm, *cov_x;
+     * alone. The last two may be NULL. */
+    PyArrayObject *x, *ier, *nfev, *njev, *fnorm, *squares, *cov_x;
 } Fits;
 
 /* What a driver knows of a fit that is finished. */
@@ -29,7 +29,8 @@ typedef struct {
     const int *ipvt;
 } Outcome;
 
-/* Read (x0, diag, weights, ydata), (x, ier, nfev, njev, fnorm, cov_x) and
+/* Read (x0, diag, weights, ydata),
+ * (x, ier, nfev, njev, fnorm, squares, cov_x) and
  * (ftol, xtol, gtol, factor, maxfev, epsfcn, qr); None stands for what is not
  * given or wanted. `fits` is all zero before; fits_clear undoes it, also after
  * a failure. 0, or -1 with an exception. */

@@ -335,23 +335,27 @@ model_add_type(PyObject *module)
 
 /* Several sums, which the processor adds at a time. Infinity and NaN stay in
  * them, and no warning comes of them, as one may of NumPy's. */
-PyObject *
-model_sum_of_squares(PyObject *Py_UNUSED(module), PyObject *array)
+double
+model_sum(const double *values, npy_intp size)
 {
-    const double *values;
-    npy_intp size;
     double sums[4] = {0.0, 0.0, 0.0, 0.0};
 
-    if (!PyArray_Check(array) ||
-        PyArray_TYPE((PyArrayObject *)array) != NPY_DOUBLE ||
-        !PyArray_ISCARRAY_RO((PyArrayObject *)array)) {
-        PyErr_SetString(PyExc_TypeError, "array must be C-contiguous float64");
-        return NULL;
-    }
-    values = PyArray_DATA((PyArrayObject *)array);
-    size = PyArray_SIZE((PyArrayObject *)array);
     for (npy_intp i = 0; i < size; i++) {
         sums[i % 4] += values[i] * values[i];
     }
-    return PyFloat_FromDouble((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+PyObject *
+model_sum_of_squares(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    PyArrayObject *array = (PyArrayObject *)object;
+
+    if (!PyArray_Check(object) || PyArray_TYPE(array) != NPY_DOUBLE ||
+        !PyArray_ISCARRAY_RO(array)) {
+        PyErr_SetString(PyExc_TypeError, "array must be C-contiguous float64");
+        return NULL;
+    }
+    return PyFloat_FromDouble(
+        model_sum(PyArray_DATA(array), PyArray_SIZE(array)));
 }

@@ -83,7 +83,7 @@ def leastsq_many(
     )
     fits = unfinished(count, n, bool(cov_x), (*tolerances, limit))
     given = (start, scale, None if weights is None else _weights(weights, count), None)
-    results = (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, fits.cov_x)
+    results = (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, None, fits.cov_x)
     from ._many_vectorised import run
 
     lockstep = _core.Lockstep(given, results, options, not has_jacobian, chunk_size or 0)
