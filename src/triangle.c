@@ -150,6 +150,16 @@ triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
     return status;
 }
 
+void
+triangle_of_memory(const double *jacobian, const Blocks *blocks, int m, int n,
+                   const double *fvec, double *r, int ldr)
+{
+    blocked_tall_start(n, r, ldr, blocks->work);
+    blocked_tall_rows(blocks->isa, m, n, jacobian, 1, m, fvec, r, ldr,
+                      blocks->work);
+    blocked_tall_end(n, r, ldr, blocks->work);
+}
+
 #else
 
 int
