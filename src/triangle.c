@@ -98,28 +98,32 @@ still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, int m,
            now.right == matrix->right;
 }
 
-/* Whether no other Python thread waits for the GIL, or may come to.
+/* Whether no other Python thread waits for the GIL, or may come to: neither of
+ * this interpreter, nor of one that may share the GIL with it.
  *
- * A new state becomes the head of the list, so that where this thread's own is
- * all there is, no other has to be looked at: it could go meanwhile. */
+ * New states become the head of their list, so that where this thread's own is
+ * all there is, no other has to be looked at: that could go meanwhile. */
 static int
 is_only_thread(void)
 {
 #ifdef Py_GIL_DISABLED
     return 0;
 #else
-    PyThreadState *own = PyThreadState_Get();
+    PyThreadState *thread = PyThreadState_Get();
     PyInterpreterState *interpreter = PyInterpreterState_Get();
 
-    return PyInterpreterState_ThreadHead(interpreter) == own &&
-           PyThreadState_Next(own) == NULL;
+    return PyInterpreterState_Head() == interpreter &&
+           PyInterpreterState_Next(interpreter) == NULL &&
+           PyInterpreterState_ThreadHead(interpreter) == thread &&
+           PyThreadState_Next(thread) == NULL;
 #endif
 }
 
 /* As triangle_of, in chunks, so that other threads get their turn. Each chunk
  * is copied with the GIL held, because they can do anything to the array, and
- * reduced without it. Where there is no other thread, the chunk is read where
- * it lies, with the GIL held throughout: to the same bits. */
+ * reduced without it. While there is no other thread, chunks are read where
+ * they lie, with the GIL held: to the same bits. One that comes meanwhile
+ * waits for one chunk. */
 static int
 reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
               int m, int n, const double *fvec, double *r, int ldr)
