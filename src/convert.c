@@ -251,7 +251,7 @@ convert_copy_vector(PyArrayObject *array, double *out)
     npy_intp stride = PyArray_NDIM(array) == 0 ? 0 : PyArray_STRIDE(array, 0);
 
     if (stride == (npy_intp)sizeof(double)) {
-        return copy_and_look((const double *)in, size, out);
+        return copy_and_look(PyArray_DATA(array), size, out);
     }
     for (npy_intp i = 0; i < size; i++) {
         out[i] = *(const double *)(in + i * stride);
