@@ -11,6 +11,7 @@
 #include "fits.h"
 #include "problem.h"
 #include "solve.h"
+#include "types.h"
 
 #ifdef PYMINPACK_BLOCKED
 
@@ -266,7 +267,7 @@ batch_get_done(PyObject *object, void *Py_UNUSED(closure))
     return PyLong_FromLongLong(atomic_load(&((Batch *)object)->done));
 }
 
-static PyMethodDef batch_methods[] = {
+static const PyMethodDef batch_methods[] = {
     {"run", batch_run, METH_NOARGS,
      "run()\n--\n\nMake fits for a while; whether some are left to begin."},
     {"stop", batch_stop, METH_NOARGS,
@@ -274,40 +275,32 @@ static PyMethodDef batch_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef batch_getset[] = {
+static const PyGetSetDef batch_getset[] = {
     {"done", batch_get_done, NULL, "How many fits are finished.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyType_Slot batch_slots[] = {
-    {Py_tp_doc, "Batch(given, results, options, func, dfun, data, /)\n"
-                "--\n\nMany fits of a compiled function."},
-    {Py_tp_new, batch_new},
-    {Py_tp_dealloc, batch_dealloc},
-    {Py_tp_methods, batch_methods},
-    {Py_tp_getset, batch_getset},
-    {0, NULL},
-};
-
-static PyType_Spec batch_spec = {
-    .name = "pyminpack._core.Batch",
-    .basicsize = sizeof(Batch),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = batch_slots,
 };
 
 int
 batch_add_type(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &batch_spec, NULL);
-    int status;
+    PyType_Slot slots[] = {
+        {Py_tp_doc,
+         (void *)"Batch(given, results, options, func, dfun, data, /)\n"
+                 "--\n\nMany fits of a compiled function."},
+        {Py_tp_new, (void *)batch_new},
+        {Py_tp_dealloc, (void *)batch_dealloc},
+        {Py_tp_methods, (void *)batch_methods},
+        {Py_tp_getset, (void *)batch_getset},
+        {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = "pyminpack._core.Batch",
+        .basicsize = sizeof(Batch),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = slots,
+    };
 
-    if (type == NULL) {
-        return -1;
-    }
-    status = PyModule_AddType(module, (PyTypeObject *)type);
-    Py_DECREF(type);
-    return status;
+    return types_add(module, &spec);
 }
 
 #else
