@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ._progress import Wish
+    from ._progress import _Wish
 
     _Table = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def leastsq_many(
     qr: Literal["auto", "minpack", "blocked"] = "auto",
     workers: SupportsIndex = 1,
     chunk_size: SupportsIndex | None = None,
-    progress: Wish = None,
+    progress: _Wish = None,
 ) -> ManyFits:
     """
     Make B independent fits of M residuals with N variables each.
@@ -154,7 +154,7 @@ def fit_together(
     evaluated: Evaluated,
     fits: ManyFits,
     result: Callable[[], ManyFits],
-    progress: Wish,
+    progress: _Wish,
     ydata: _Table | None = None,
     squares: NDArray[np.float64] | None = None,
 ) -> None:
@@ -177,7 +177,7 @@ def fit_together(
 def run(
     drive: Callable[[Callable[[int], None]], None],
     result: Callable[[], ManyFits],
-    progress: Wish,
+    progress: _Wish,
     total: int,
 ) -> None:
     """
@@ -194,7 +194,7 @@ def run(
         raise
 
 
-def _require_functions(func: object, Dfun: object) -> None:
+def _require_functions(func: Any, Dfun: Any) -> None:
     if not callable(func):
         raise _not_callable("func", func)
     if Dfun is not None and not callable(Dfun):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    Wish: TypeAlias = Callable[[int, int], object] | bool | None
+    _Wish: TypeAlias = Callable[[int, int], object] | bool | None
 
 _PAUSE = 0.1  # seconds between two reports
 
@@ -26,7 +26,7 @@ class Progress:
     A context manager, which takes what was drawn to its end.
     """
 
-    def __init__(self, wish: Wish, total: int) -> None:
+    def __init__(self, wish: _Wish, total: int) -> None:
         self.total = total
         self.done = 0
         self.earliest = -np.inf  # for the next report
