@@ -94,6 +94,18 @@ begin(Slots *slots, const Fits *fits, Slot *slot)
 }
 
 int
+slots_together(const Fits *fits, int m)
+{
+    int width;
+
+    if (solve_takes_blocks(&fits->options, m, fits->n)) {
+        return 1;
+    }
+    width = lanes_width(triangle_instruction_set(), m, fits->n);
+    return width > 0 ? width : 1;
+}
+
+int
 slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
 {
     int blocks = solve_takes_blocks(&fits->options, m, fits->n);
@@ -172,6 +184,16 @@ slots_stop(Slots *slots, Fits *fits, Slot *slot, int status)
     write_results(slots, fits, slot, status);
 }
 
+int
+slots_may_try(Slots *slots, Fits *fits, Slot *slot)
+{
+    if (guard_trial(&slot->guard, slot->trial)) {
+        return 1;
+    }
+    finish(slots, fits, slot);
+    return 0;
+}
+
 /* Take the slots that hold no fit out of the row. Slots are exchanged, so that
  * each keeps its memory. */
 static void
@@ -198,9 +220,8 @@ slots_settle(Slots *slots, Fits *fits)
     for (npy_intp i = 0; i < slots->used; i++) {
         Slot *slot = &slots->slots[i];
 
-        if (slot->state.request == LM_TRIAL &&
-            !guard_trial(&slot->guard, slot->trial)) {
-            finish(slots, fits, slot);
+        if (slot->state.request == LM_TRIAL) {
+            (void)slots_may_try(slots, fits, slot);
         }
         if (slot->state.request == LM_FINISHED) {
             if (slots->next < slots->end) {

@@ -56,6 +56,13 @@ void slots_clear(Slots *slots);
  * that are. */
 void slots_settle(Slots *slots, Fits *fits);
 
+/* How many slots go together best for fits of m residuals. */
+int slots_together(const Fits *fits, int m);
+
+/* Whether the trial point of a slot can be evaluated; if not, its fit is
+ * finished. */
+int slots_may_try(Slots *slots, Fits *fits, Slot *slot);
+
 /* How many points the residuals of a slot are wanted at. */
 int slots_points(const Slots *slots, const Slot *slot);
 
