@@ -40,7 +40,8 @@ typedef struct {
     const CompiledFunction *func;
     const CompiledFunction *dfun; /* NULL: differences */
     double *points;               /* owned: n by n, where x is displaced */
-    struct timespec begun;        /* when it took the last portion of fits, */
+    struct timespec start;        /* when its turn began, */
+    struct timespec begun;        /* and when it took its last portion, */
     long long portion;            /* and how many these were */
     int no_memory;
 } Worker;
@@ -217,44 +218,6 @@ run_jacobian(const Batch *self, Worker *worker, Slot *slot)
     return status;
 }
 
-/* Give a slot what it waits for until that has been a Jacobian, or its fit is
- * finished. 0, or -1 where the fits are to end or memory is lacking. */
-static int
-serve(Batch *self, Worker *worker, Slot *slot)
-{
-    Slots *slots = &worker->slots;
-    int request;
-
-    do {
-        int status;
-
-        request = slot->state.request;
-        if (request == LM_TRIAL && !slots_may_try(slots, &self->fits, slot)) {
-            return 0;
-        }
-        if (watch_is_interrupted(&worker->watch)) {
-            return -1;
-        }
-        status = request == LM_JACOBIAN
-                     ? run_jacobian(self, worker, slot)
-                     : run_residuals(
-                           self, worker, slot,
-                           request == LM_TRIAL ? slot->trial : slot->x,
-                           request == LM_TRIAL ? slot->ftrial : slot->fvec, 1);
-        if (worker->watch.interrupted) {
-            return -1;
-        }
-        if (status < 0) {
-            slots_stop(slots, &self->fits, slot, status);
-        }
-        else if (slots_advance(slots, &self->fits, slot) < 0) {
-            worker->no_memory = 1;
-            return -1;
-        }
-    } while (request != LM_JACOBIAN && slot->state.request != LM_FINISHED);
-    return 0;
-}
-
 static double
 seconds_since(const struct timespec *start)
 {
@@ -291,30 +254,86 @@ take_portion(Batch *self, Worker *worker)
     slots->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
 }
 
+/* Answer what a slot waits for. 0, or -1 where the fits are to end. */
+static int
+serve(Batch *self, Worker *worker, Slot *slot)
+{
+    Slots *slots = &worker->slots;
+    int status;
+
+    switch (slot->state.request) {
+    case LM_RESIDUAL:
+        status = run_residuals(self, worker, slot, slot->x, slot->fvec, 1);
+        break;
+    case LM_TRIAL:
+        if (!slots_may_try(slots, &self->fits, slot)) {
+            return 0;
+        }
+        status =
+            run_residuals(self, worker, slot, slot->trial, slot->ftrial, 1);
+        break;
+    default:
+        status = run_jacobian(self, worker, slot);
+    }
+    if (worker->watch.interrupted) {
+        return -1;
+    }
+    if (status < 0) {
+        slots_stop(slots, &self->fits, slot, status);
+    }
+    else if (slots_advance(slots, &self->fits, slot) < 0) {
+        worker->no_memory = 1;
+        return -1;
+    }
+    return 0;
+}
+
+/* Serve a slot until it has a Jacobian to be factored, one fit after the
+ * other, as long as there are any. 0, or -1 where the fits are to end. */
+static int
+bring_to_jacobian(Batch *self, Worker *worker, Slot *slot)
+{
+    Slots *slots = &worker->slots;
+    int request;
+
+    do {
+        if (slot->state.request == LM_FINISHED) {
+            if (slots->next == slots->end && !is_over(&worker->start, TURN)) {
+                take_portion(self, worker);
+            }
+            if (!slots_refill(slots, &self->fits, slot)) {
+                return 0;
+            }
+        }
+        request = slot->state.request;
+        if (watch_is_interrupted(&worker->watch) ||
+            serve(self, worker, slot) < 0) {
+            return -1;
+        }
+    } while (request != LM_JACOBIAN);
+    return 0;
+}
+
 /* Make fits until there are none left; those that are under way when the turn
  * is over are still made. 0, or -1 where the fits are to end. */
 static int
 make_fits(Batch *self, Worker *worker)
 {
     Slots *slots = &worker->slots;
-    struct timespec start;
 
-    timespec_get(&start, TIME_UTC);
-    worker->begun = start;
+    timespec_get(&worker->start, TIME_UTC);
+    worker->begun = worker->start;
     worker->portion = 1;
+    take_portion(self, worker);
     for (;;) {
         npy_intp done = slots->done;
 
-        if (slots->next == slots->end && slots->used < slots->size &&
-            !is_over(&start, TURN)) {
-            take_portion(self, worker);
-        }
         slots_settle(slots, &self->fits);
         if (slots->used == 0) {
             return 0;
         }
         for (npy_intp i = 0; i < slots->used; i++) {
-            if (serve(self, worker, &slots->slots[i]) < 0) {
+            if (bring_to_jacobian(self, worker, &slots->slots[i]) < 0) {
                 return -1;
             }
         }

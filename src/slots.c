@@ -94,6 +94,16 @@ begin(Slots *slots, const Fits *fits, Slot *slot)
 }
 
 int
+slots_refill(Slots *slots, const Fits *fits, Slot *slot)
+{
+    if (slots->next >= slots->end) {
+        return 0;
+    }
+    begin(slots, fits, slot);
+    return 1;
+}
+
+int
 slots_together(const Fits *fits, int m)
 {
     int width;
@@ -223,13 +233,9 @@ slots_settle(Slots *slots, Fits *fits)
         if (slot->state.request == LM_TRIAL) {
             (void)slots_may_try(slots, fits, slot);
         }
-        if (slot->state.request == LM_FINISHED) {
-            if (slots->next < slots->end) {
-                begin(slots, fits, slot);
-            }
-            else {
-                gaps = 1;
-            }
+        if (slot->state.request == LM_FINISHED &&
+            !slots_refill(slots, fits, slot)) {
+            gaps = 1;
         }
     }
     if (gaps) {

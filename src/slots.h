@@ -56,6 +56,9 @@ void slots_clear(Slots *slots);
  * that are. */
 void slots_settle(Slots *slots, Fits *fits);
 
+/* Put the next fit into a slot whose fit is finished: whether there is one. */
+int slots_refill(Slots *slots, const Fits *fits, Slot *slot);
+
 /* How many slots go together best for fits of m residuals. */
 int slots_together(const Fits *fits, int m);
 
