@@ -61,7 +61,7 @@ lay_out(const Slots *slots, Slot *slot, int n, double **rest)
     slot->diag = piece(rest, columns);
     slot->qtf = piece(rest, columns);
     slot->work = piece(rest, columns);
-    slot->ipvt = (int *)piece(rest, columns);
+    slot->ipvt = (void *)piece(rest, columns);
     slot->fvec = piece(rest, m);
     slot->ftrial = piece(rest, m);
     slot->fjac = piece(rest, m * columns);

@@ -2,8 +2,8 @@
 
 Usage: allocation_rounds.py ALLOCATOR PLACE [FOLDER [LIBRARY]]. ALLOCATOR is python (all that Python
 and the shim allocate, by way of _testcapi) or numpy (the data of arrays). PLACE is leastsq or shim:
-where memory is refused; or compiled: in all that the shim does with functions of LIBRARY. FOLDER is
-where the test module failing_allocator was built.
+where memory is refused; many: in steps of many fits; or compiled: in all that the shim does with
+functions of LIBRARY. FOLDER is where the test module failing_allocator was built.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import many_scenarios
 import numpy as np
 from blocked_scenarios import small_successes
 from leak_scenarios import (
@@ -320,6 +321,8 @@ def main() -> None:
     if place == "compiled":
         scenarios = compiled_functions(paths[1])
         scenarios += compiled_failures(paths[1]) if allocator == "python" else []
+    elif place == "many":
+        scenarios = many_scenarios.steps()
     else:
         scenarios = [*successes(), *(only_in_the_shim() if place == "shim" else models())]
     outcome_in = outcome_in_shim if place == "shim" else outcome_in_leastsq

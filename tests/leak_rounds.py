@@ -1,4 +1,4 @@
-"""Run one group of leak_scenarios.py or blocked_scenarios.py over and over, and tell what stays.
+"""Run a group of leak_, blocked_ or many_scenarios.py over and over, and tell what stays.
 
 Usage: leak_rounds.py GROUP ROUNDS, leak_rounds.py resident FITS BYTES, or, to look at the checks
 themselves, leak_rounds.py leaking ROUNDS.
@@ -18,6 +18,7 @@ from typing import Any
 
 import blocked_scenarios
 import leak_scenarios
+import many_scenarios
 import numpy as np
 from leak_scenarios import FOUND, Function, Object, Scenario, fitting, line
 from wrappers import raising_in
@@ -139,7 +140,8 @@ def main() -> None:
     elif what == "leaking":
         check_that_leaks_are_seen(*map(int, numbers))
     else:
-        groups = (*leak_scenarios.GROUPS, blocked_scenarios.blocked, blocked_scenarios.changed)
+        blocked = (blocked_scenarios.blocked, blocked_scenarios.changed)
+        groups = (*leak_scenarios.GROUPS, *blocked, many_scenarios.many)
         for scenario in {group.__name__: group for group in groups}[what]():
             found = stays_behind(scenario, *map(int, numbers))
             assert not found, f"{scenario.name}: {found}"

@@ -38,6 +38,10 @@ def test_each_allocation_about_a_compiled_function_may_fail(
     run_rounds(allocator, "compiled", extension.parent, compiled_library)
 
 
+def test_each_allocation_of_an_arrays_data_in_many_fits_may_fail(extension: Path) -> None:
+    run_rounds("numpy", "many", extension.parent)
+
+
 @pytest.fixture(scope="module")
 def extension(native_build: Path) -> Path:
     path = native_build / f"failing_allocator{importlib.machinery.EXTENSION_SUFFIXES[0]}"

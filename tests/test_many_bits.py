@@ -97,6 +97,16 @@ def test_epsfcn_follows_the_dtype_of_the_first_result(dtype: Any) -> None:
     assert (fits.nfev != double.nfev).any() == (np.dtype(dtype).itemsize < 8)
 
 
+@pytest.mark.parametrize("epsfcn", [-1.0, 0.0, -np.inf])
+def test_an_epsfcn_below_that_of_the_machine(epsfcn: float) -> None:
+    problem = PROBLEMS["fractions"]
+
+    def func(X: Any, index: Any) -> Any:
+        return problem.func(X, index).astype(np.float32)
+
+    check(func, problem.x0, epsfcn=epsfcn)
+
+
 def test_only_the_first_result_counts_for_epsfcn() -> None:
     problem = PROBLEMS["fractions"]
     calls: list[int] = []
