@@ -46,19 +46,33 @@ lanes_lay_out(Lanes *lanes, int width, int m, int n, double *memory)
     lanes->ipvt = (int *)(lanes->wa + row);
 }
 
-void
-lanes_load(const Lanes *lanes, int lane, int m, int n, const double *fjac,
-           const double *f)
+/* Vectors side by side: the elements of one index follow each other. */
+static void
+interleave(int width, ptrdiff_t size, const double *const from[LANES_MOST],
+           double *to)
 {
-    ptrdiff_t width = lanes->width;
-    ptrdiff_t size = (ptrdiff_t)m * n;
-
+    if (width == 4) { /* written in full, so that the compiler sees it */
+        for (ptrdiff_t i = 0; i < size; i++) {
+            to[4 * i] = from[0][i];
+            to[4 * i + 1] = from[1][i];
+            to[4 * i + 2] = from[2][i];
+            to[4 * i + 3] = from[3][i];
+        }
+        return;
+    }
     for (ptrdiff_t i = 0; i < size; i++) {
-        lanes->a[i * width + lane] = fjac[i];
+        to[2 * i] = from[0][i];
+        to[2 * i + 1] = from[1][i];
     }
-    for (ptrdiff_t i = 0; i < m; i++) {
-        lanes->rhs[i * width + lane] = f[i];
-    }
+}
+
+void
+lanes_load(const Lanes *lanes, int m, int n,
+           const double *const fjac[LANES_MOST],
+           const double *const f[LANES_MOST])
+{
+    interleave(lanes->width, (ptrdiff_t)m * n, fjac, lanes->a);
+    interleave(lanes->width, m, f, lanes->rhs);
 }
 
 int

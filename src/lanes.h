@@ -21,9 +21,11 @@ size_t lanes_size(int width, int m, int n);
 
 void lanes_lay_out(Lanes *lanes, int width, int m, int n, double *memory);
 
-/* Put a Jacobian, column-major, and the residuals into a lane. */
-void lanes_load(const Lanes *lanes, int lane, int m, int n, const double *fjac,
-                const double *f);
+/* Put the Jacobians, column-major, and the residuals of `width` fits into
+ * their lanes. */
+void lanes_load(const Lanes *lanes, int m, int n,
+                const double *const fjac[LANES_MOST],
+                const double *const f[LANES_MOST]);
 
 /* Factor what is in the lanes. 0 where something is unusual: then they hold
  * nothing of use. */

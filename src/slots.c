@@ -314,12 +314,13 @@ static int
 factor_group(Slots *slots, Fits *fits)
 {
     const Lanes *lanes = &slots->lanes;
+    const double *fjac[LANES_MOST], *fvec[LANES_MOST];
 
     for (int lane = 0; lane < lanes->width; lane++) {
-        const Slot *slot = slots->group[lane];
-
-        lanes_load(lanes, lane, slots->m, fits->n, slot->fjac, slot->fvec);
+        fjac[lane] = slots->group[lane]->fjac;
+        fvec[lane] = slots->group[lane]->fvec;
     }
+    lanes_load(lanes, slots->m, fits->n, fjac, fvec);
     if (!lanes_factor(lanes, slots->m, fits->n)) {
         return 0;
     }
