@@ -11,7 +11,7 @@ from . import _core
 from ._curve_fit import _UNBOUNDED, _require_lm
 from ._data import real_copy
 from ._data_many import settle_tables
-from ._leastsq import _FLOAT64, _not_callable
+from ._leastsq import _not_callable
 from ._many import fit_together, require_lockstep, settle
 from ._many_result import ManyFits
 from ._model import count_parameters, jacobian_mismatch, real_array
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     from numpy.typing import ArrayLike, NDArray
 
     from ._curve_fit import _Bounds
-    from ._many import Settled
     from ._many_vectorised import _Points
     from ._progress import _Wish
 
@@ -243,7 +242,7 @@ def curve_fit_many(
     >>> pcov.shape
     (2, 2, 2)
     """
-    require_lockstep()
+    require_lockstep("curve_fit_many")
     _require_model(f, jac)
     absolute_sigma = bool(absolute_sigma)
     _require_lm(method, bounds)
@@ -260,7 +259,7 @@ def curve_fit_many(
     )
     settled = settled._replace(weights=data.weights)
     model = _Model(f, jac, data.xdata, m, bool(col_deriv))
-    free = data.count() - n
+    free = data.sizes() - n
     squares = np.full(count, np.nan)
     fits = settled.begin(CurveFitMany, True, pcov=np.full((count, n, n), np.nan))
 
@@ -312,9 +311,7 @@ class _Model(NamedTuple):
     def residuals(self, points: _Points) -> NDArray[Any]:
         """Return what f gives there, shape (k, M), of whatever real dtype."""
         k = len(points[1])
-        values = self.f(self.xdata, *_columns(points))
-        if type(values) is not np.ndarray or values.dtype is not _FLOAT64:
-            values = real_array("f", values)
+        values = real_array("f", self.f(self.xdata, *_columns(points)))
         if values.shape == (k, self.m):
             return values
         try:
