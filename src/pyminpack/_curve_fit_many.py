@@ -34,11 +34,25 @@ class CurveFitMany(ManyFits):
     """
     The results of `curve_fit_many`: arrays with a row or element for each of B fits.
 
-    ``popt, pcov = fits`` unpacks as what `curve_fit` returns. Can be pickled. What `ManyFits` has
-    is here too; `x` is `popt`, and the residuals are the weighted ones.
+    ``popt, pcov = fits`` unpacks as what `curve_fit` returns. Can be pickled.
 
     Attributes
     ----------
+    x : ndarray of float64, shape (B, N)
+        The best parameters found, as `popt`. NaN for a fit that was not made.
+    ier : ndarray of int32, shape (B,)
+        Why each fit ended, as `leastsq` numbers it: 1 to 4 for a solution. 0: the fit was not made,
+        or not to its end, because an exception came first.
+    nfev : ndarray of int32, shape (B,)
+        Evaluations of the model.
+    njev : ndarray of int32, shape (B,)
+        Evaluations of the Jacobian; 0 with differences.
+    fnorm : ndarray of float64, shape (B,)
+        The Euclidean norms of the weighted residuals. NaN for a fit that was not made.
+    cov_x : ndarray of float64, shape (B, N, N)
+        As `leastsq` returns it for each fit, NaN where that returns None.
+    options : dict
+        What the messages speak of: ``ftol``, ``xtol``, ``gtol`` and ``maxfev``.
     pcov : ndarray of float64, shape (B, N, N)
         The covariances of the parameters. All infinite for a fit that failed, or where
         `curve_fit` has infinity because they cannot be estimated; NaN for one that was not made.
@@ -238,7 +252,7 @@ def curve_fit_many(
     >>> popt, pcov = curve_fit_many(decay, t, y, p0=[1.0, 1.0], nan_policy="omit")
     >>> popt.round(2)
     array([[4.93, 0.48],
-           [2.  , 0.57]])
+           [1.99, 0.57]])
     >>> pcov.shape
     (2, 2, 2)
     """
