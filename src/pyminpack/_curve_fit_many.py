@@ -11,7 +11,7 @@ from . import _core
 from ._curve_fit import _UNBOUNDED, _require_lm
 from ._data import real_copy
 from ._data_many import settle_tables
-from ._leastsq import _FLOAT64, _not_callable
+from ._leastsq import _not_callable
 from ._many import fit_together, require_lockstep, settle
 from ._many_result import ManyFits
 from ._model import count_parameters, jacobian_mismatch, real_array
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     from numpy.typing import ArrayLike, NDArray
 
     from ._curve_fit import _Bounds
-    from ._many import Settled
     from ._many_vectorised import _Points
     from ._progress import _Wish
 
@@ -35,11 +34,25 @@ class CurveFitMany(ManyFits):
     """
     The results of `curve_fit_many`: arrays with a row or element for each of B fits.
 
-    ``popt, pcov = fits`` unpacks as what `curve_fit` returns. Can be pickled. What `ManyFits` has
-    is here too; `x` is `popt`, and the residuals are the weighted ones.
+    ``popt, pcov = fits`` unpacks as what `curve_fit` returns. Can be pickled.
 
     Attributes
     ----------
+    x : ndarray of float64, shape (B, N)
+        The best parameters found, as `popt`. NaN for a fit that was not made.
+    ier : ndarray of int32, shape (B,)
+        Why each fit ended, as `leastsq` numbers it: 1 to 4 for a solution. 0: the fit was not made,
+        or not to its end, because an exception came first.
+    nfev : ndarray of int32, shape (B,)
+        Evaluations of the model.
+    njev : ndarray of int32, shape (B,)
+        Evaluations of the Jacobian; 0 with differences.
+    fnorm : ndarray of float64, shape (B,)
+        The Euclidean norms of the weighted residuals. NaN for a fit that was not made.
+    cov_x : ndarray of float64, shape (B, N, N)
+        As `leastsq` returns it for each fit, NaN where that returns None.
+    options : dict
+        What the messages speak of: ``ftol``, ``xtol``, ``gtol`` and ``maxfev``.
     pcov : ndarray of float64, shape (B, N, N)
         The covariances of the parameters. All infinite for a fit that failed, or where
         `curve_fit` has infinity because they cannot be estimated; NaN for one that was not made.
@@ -239,11 +252,11 @@ def curve_fit_many(
     >>> popt, pcov = curve_fit_many(decay, t, y, p0=[1.0, 1.0], nan_policy="omit")
     >>> popt.round(2)
     array([[4.93, 0.48],
-           [2.  , 0.57]])
+           [1.99, 0.57]])
     >>> pcov.shape
     (2, 2, 2)
     """
-    require_lockstep()
+    require_lockstep("curve_fit_many")
     _require_model(f, jac)
     absolute_sigma = bool(absolute_sigma)
     _require_lm(method, bounds)
@@ -260,7 +273,7 @@ def curve_fit_many(
     )
     settled = settled._replace(weights=data.weights)
     model = _Model(f, jac, data.xdata, m, bool(col_deriv))
-    free = data.count() - n
+    free = data.sizes() - n
     squares = np.full(count, np.nan)
     fits = settled.begin(CurveFitMany, True, pcov=np.full((count, n, n), np.nan))
 
@@ -312,9 +325,7 @@ class _Model(NamedTuple):
     def residuals(self, points: _Points) -> NDArray[Any]:
         """Return what f gives there, shape (k, M), of whatever real dtype."""
         k = len(points[1])
-        values = self.f(self.xdata, *_columns(points))
-        if type(values) is not np.ndarray or values.dtype is not _FLOAT64:
-            values = real_array("f", values)
+        values = real_array("f", self.f(self.xdata, *_columns(points)))
         if values.shape == (k, self.m):
             return values
         try:

@@ -36,7 +36,7 @@ class Data(NamedTuple):
     weights: _Table | None  # (1 or B, M): of the residuals; 0 where there is no datum
     there: _Mask | None  # (1 or B, M): where there are data; None: everywhere
 
-    def count(self) -> NDArray[np.intp]:
+    def sizes(self) -> NDArray[np.intp]:
         """Return how many data each fit has, shape (B,)."""
         count, m = self.ydata.shape
         if self.there is None:

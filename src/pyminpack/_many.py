@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 
     from numpy.typing import ArrayLike, NDArray
 
+    from ._many_vectorised import Evaluating
     from ._progress import _Wish
 
     _Table = NDArray[np.float64]
@@ -187,7 +188,7 @@ def leastsq_many(
            [4. , 1. ],
            [3. , 1.5]])
     """
-    require_lockstep()
+    require_lockstep("leastsq_many")
     _require_functions(func, Dfun)
     if not isinstance(args, tuple):
         args = (args,)
@@ -243,11 +244,11 @@ def _fit_compiled(
     return fits
 
 
-def require_lockstep() -> None:
-    """Refuse where the build has no fits that can be resumed."""
+def require_lockstep(name: str) -> None:
+    """Refuse a function where the build has no fits that can be resumed."""
     if not hasattr(_core, "Lockstep"):
         raise NotImplementedError(
-            "leastsq_many is a part of minpack/, and this build is on another MINPACK"
+            f"{name} is a part of minpack/, and this build is on another MINPACK"
         )
 
 
@@ -290,7 +291,7 @@ def settle(
 
 def fit_together(
     settled: Settled,
-    evaluated: Evaluated,
+    evaluated: Evaluating,
     fits: ManyFits,
     result: Callable[[], ManyFits],
     progress: _Wish,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,6 +18,15 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 
     _Array = NDArray[np.float64]
     _Points = tuple[_Array, NDArray[np.intp]]
+
+
+class Evaluating(Protocol):
+    """What gives residuals and Jacobians, whatever the user's functions look like."""
+
+    @property
+    def Dfun(self) -> Callable[..., Any] | None: ...
+    def residuals(self, points: _Points, /) -> NDArray[Any]: ...
+    def jacobians(self, points: _Points, m: int, /) -> NDArray[Any]: ...
 
 
 class Evaluated(NamedTuple):
@@ -78,7 +87,7 @@ class Evaluated(NamedTuple):
         )
 
 
-def step_together(lockstep: Lockstep, evaluated: Evaluated, told: Callable[[int], None]) -> None:
+def step_together(lockstep: Lockstep, evaluated: Evaluating, told: Callable[[int], None]) -> None:
     """Evaluate what the fits wait for until there are none, and tell how many are done."""
     m = 0
     while (points := lockstep.points()) is not None:
