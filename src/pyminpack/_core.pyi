@@ -85,3 +85,40 @@ class Compiled:
     def has_jacobian(self) -> bool: ...
     @property
     def k(self) -> int | None: ...
+
+_Points = tuple[NDArray[np.float64], NDArray[np.intp]]  # (k, N), and whose they are
+
+@final
+class Lockstep:
+    done: Final[int]  # fits
+
+    def __new__(
+        cls,
+        # x0 (B, N), diag (1 or B, N), weights and ydata (1 or B, M)
+        given: tuple[
+            NDArray[np.float64],
+            NDArray[np.float64] | None,
+            NDArray[np.float64] | None,
+            NDArray[np.float64] | None,
+        ],
+        # x, ier, nfev, njev, fnorm, sums of squares, cov_x: written to
+        results: tuple[
+            NDArray[np.float64],
+            NDArray[np.intc],
+            NDArray[np.intc],
+            NDArray[np.intc],
+            NDArray[np.float64],
+            NDArray[np.float64] | None,
+            NDArray[np.float64] | None,
+        ],
+        # ftol, xtol, gtol, factor, maxfev, epsfcn, qr
+        options: tuple[float, float, float, float, int, float | None, int],
+        differences: bool,
+        size: int,  # fits under way at once; 0: as suits
+        /,
+    ) -> Self: ...
+    def points(self) -> _Points | None: ...
+    def take(self, residuals: NDArray[np.float64], /) -> None: ...
+    def jacobian_points(self) -> _Points | None: ...
+    def take_jacobian(self, jacobians: NDArray[np.float64], /) -> None: ...
+    def set_epsfcn(self, type_num: int, /) -> None: ...

@@ -401,6 +401,6 @@ def _improper(
     if factor <= 0:
         faults.append(f"factor must be positive, and is {factor:g}.")
     if scale is not None and (scale <= 0).any():
-        j = int(np.argmax(scale <= 0))
-        faults.append(f"diag must be positive, and diag[{j}] is {scale[j]:g}.")
+        where = np.argwhere(scale <= 0)[0].tolist()
+        faults.append(f"diag must be positive, and diag{where} is {scale[tuple(where)]:g}.")
     return " ".join(faults)
