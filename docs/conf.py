@@ -74,7 +74,7 @@ myst_substitutions = {
     "public_names": "\n".join(["```{eval-rst}", *table, "", *descriptions, "```"]),
 }
 
-pages_with_pictures = ["docs/tutorial"]
+pages_with_pictures = ["docs/tutorial", "docs/many"]
 html_math_renderer = "svg"
 
 autosummary_generate = False
@@ -97,6 +97,7 @@ html_sidebars = {
         "docs/from_scipy",
         "docs/algorithm",
         "docs/compiled",
+        "docs/many",
         "docs/performance",
         "docs/reliability",
         "docs/comparison",

@@ -49,7 +49,6 @@ def fit_rows_compiled(residuals: Compiled, signals: Array) -> Fits:
     fits = leastsq_many(
         residuals,
         guesses(signals),
-        Dfun=residuals,
         data=np.hstack([np.broadcast_to(ECHOES, signals.shape), signals]),
         weights=there,
         cov_x=True,
