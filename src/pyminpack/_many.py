@@ -16,6 +16,7 @@ from ._leastsq import (
     _integer,
     _not_callable,
     _real,
+    settle_compiled,
 )
 from ._many_result import ManyFits, attach, unfinished
 from ._many_vectorised import Evaluated, step_together
@@ -81,13 +82,15 @@ def leastsq_many(
     _require_functions(func, Dfun)
     if not isinstance(args, tuple):
         args = (args,)
+    if isinstance(func, _core.Compiled):
+        Dfun = settle_compiled(func, Dfun, args)
     settled = settle(
         x0, Dfun is not None, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, weights, qr,
         chunk_size,
     )  # fmt: skip
     threads = _at_least_1("workers", workers)
     if isinstance(func, _core.Compiled):
-        raise NotImplementedError("_many_compiled.run(settled, func, Dfun, data, ...)")
+        return _fit_compiled(settled, func, Dfun, data, bool(cov_x), threads, progress)
     if data is not None:
         raise TypeError(
             "data are for a func of pyminpack.compiled; any other can take the rows of its own "
@@ -101,6 +104,33 @@ def leastsq_many(
     evaluated = Evaluated(func, Dfun, args, bool(col_deriv), len(settled.x0))
     fits = settled.begin(ManyFits, bool(cov_x))
     fit_together(settled, evaluated, fits, lambda: fits, progress)
+    return fits
+
+
+def _fit_compiled(
+    settled: Settled,
+    func: _core.Compiled,
+    Dfun: Any,
+    data: Any,
+    cov_x: bool,
+    workers: int,
+    progress: _Wish,
+) -> ManyFits:
+    from ._many_compiled import drive, rows_of
+
+    count = len(settled.x0)
+    functions = [func] if Dfun is None or Dfun is func else [func, Dfun]
+    rows = rows_of(data, functions, count)
+    fits = settled.begin(ManyFits, cov_x)
+    batch = _core.Batch(
+        (settled.x0, settled.diag, settled.weights, None),
+        (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, None, fits.cov_x),
+        settled.options,
+        func,
+        Dfun,
+        rows,
+    )
+    run(lambda told: drive(batch, min(workers, count), told), lambda: fits, progress, count)
     return fits
 
 
