@@ -54,10 +54,9 @@ def fit_rows_compiled(residuals: Compiled, signals: Array) -> Fits:
         cov_x=True,
     )
     assert fits.cov_x is not None
-    # Of a dead pixel cov_x is NaN, and its degrees of freedom are nothing to divide by.
-    freedom = np.maximum(there.sum(axis=1) - fits.x.shape[1], 1)
+    freedom = np.maximum(there.sum(axis=1) - fits.x.shape[1], 1)  # a dead pixel has none
     error = fits.fnorm * np.sqrt(fits.cov_x[:, 1, 1] / freedom)
-    return Fits(fits.x[:, 1], error, fits.ier)
+    return Fits(fits.x[:, 1], np.where(fits.success, error, np.inf), fits.ier)
 
 
 def fit_stack(stack: da.Array, fit: Callable[[Array], Array] = fit_block) -> da.Array:
@@ -65,7 +64,8 @@ def fit_stack(stack: da.Array, fit: Callable[[Array], Array] = fit_block) -> da.
     # A pixel is never cut: its times are all in one block.
     pixels = stack.rechunk({0: -1})
     chunks = ((len(PLANES),), *pixels.chunks[1:])
-    return pixels.map_blocks(fit, dtype=float, chunks=chunks, meta=np.empty((0, 0, 0)))
+    planes: da.Array = pixels.map_blocks(fit, chunks=chunks, meta=np.empty((0, 0, 0)))
+    return planes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,8 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--library",
         metavar="PATH",
-        help="shared library of examples/decay.c, to fit without Python "
-        "(default: fit with NumPy)",
+        help="shared library of examples/decay.c, to fit without Python (default: fit with NumPy)",
     )
     return parser
 

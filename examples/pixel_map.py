@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 DEFAULT_OUTPUT: Final = Path(__file__).resolve().parent.parent / "build" / "demo"
 PICTURE: Final = "pixel_map.png"
 
-ECHOES: Final = 12.0 * np.arange(1, 17)
+ECHOES: Final[Array] = np.array([12.0 * k for k in range(1, 17)])
 """When the echoes come, in ms."""
 TUBES: Final = (20.0, 30.0, 40.0, 55.0, 75.0, 100.0, 130.0, 160.0, 200.0)
 """Decay times in the tubes, in ms."""

@@ -93,7 +93,7 @@ def test_each_process_finds_the_compiled_function(
     options = {"scheduler": "processes", "num_workers": 2}
     assert_same_bits(computed(dask_stack, stack, (16, 20, 20), fit, **options), whole)
     assert_same_bits(computed(dask_stack, stack, (3, 40, 9), fit, scheduler="threads"), whole)
-    # The same fits as in NumPy but for rounding, and for the differences that stand for derivatives.
+    # Those of NumPy but for rounding, and for the differences that stand for derivatives.
     same = one_call(stack)
     assert_same_bits(np.isfinite(whole), np.isfinite(same))
     np.testing.assert_allclose(whole[:2], same[:2], rtol=1e-4)

@@ -100,7 +100,7 @@ def test_pixels_of_the_dish_are_found_and_no_others(
     assert_same_bits(np.isfinite(maps.error), dish)
     off = (maps.decay_time - phantom.truth)[dish] / maps.error[dish]
     assert 0.6 < (np.abs(off) < 1).mean() < 0.75
-    assert np.abs(off).max() < 8
+    assert np.quantile(np.abs(off), 0.99) < 3.5
 
 
 def test_a_pixel_has_the_bits_of_curve_fit(
