@@ -79,6 +79,8 @@ html_math_renderer = "svg"
 
 autosummary_generate = False
 numpydoc_class_members_toctree = False
+# What a class has from another is described there.
+numpydoc_show_inherited_class_members = False
 # The docstrings tell the types in words, as numpydoc has them.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from picture_file import add_output, print_path
 
 from pyminpack import curve_fit_many
 from pyminpack.compare.style import STYLE, figure_of, save
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-DEFAULT_OUTPUT: Final = Path(__file__).resolve().parent.parent / "build" / "demo"
 PICTURE: Final = "pixel_map.png"
 
 ECHOES: Final[Array] = np.array([12.0 * k for k in range(1, 17)])
@@ -122,15 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     phantom = make_phantom(options.size)
     maps = fit_maps(phantom.stack)
     print("\n".join(table(phantom, maps)))
-    try:
-        path = draw(phantom, maps, options.output)
-    except ImportError as error:
-        # A broken dependency of an installed matplotlib would need another cure.
-        if not (error.name or "matplotlib").startswith("matplotlib"):
-            raise
-        print("No picture without matplotlib, which installs with: pip install matplotlib")
-    else:
-        print(path)
+    print_path(lambda: draw(phantom, maps, options.output))
     return 0
 
 
@@ -141,13 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--size", metavar="N", type=int, default=96, help="rows and columns (default: 96)"
     )
-    parser.add_argument(
-        "--output",
-        metavar="DIR",
-        type=Path,
-        default=DEFAULT_OUTPUT,
-        help="directory for the picture (default: build/demo of the repository)",
-    )
+    add_output(parser)
     return parser
 
 
