@@ -131,9 +131,15 @@ take_options(Options *options, PyObject *values)
         return -1;
     }
     options->epsfcn = -1.0;
-    return items[5] == Py_None
-               ? 0
-               : options_read_epsfcn(options, items[5], NPY_DOUBLE);
+    if (items[5] == Py_None) {
+        return 0;
+    }
+    if (options_read_epsfcn(options, items[5], NPY_DOUBLE) < 0) {
+        return -1;
+    }
+    /* Whatever is below the machine epsilon stands for that. */
+    options->epsfcn = fmax(options->epsfcn, 0.0);
+    return 0;
 }
 
 int

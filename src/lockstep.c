@@ -26,9 +26,10 @@ typedef struct {
     PyObject ob_base;
     Fits fits;
     Slots slots;
-    npy_intp size;      /* slots that were asked for; 0: as suits */
-    npy_intp points;    /* rows that take() waits for, */
-    npy_intp jacobians; /* and take_jacobian(); 0: not waiting */
+    npy_intp size; /* slots that were asked for; 0: as suits */
+    /* Rows that take() waits for, and take_jacobian(). 0: it waits for none,
+     * also where the slots have gone on since they were asked for. */
+    npy_intp points, jacobians;
     atomic_int busy;
 } Lockstep;
 
@@ -148,6 +149,7 @@ gather_points(Lockstep *self)
     PyObject *pair;
 
     slots_settle(slots, &self->fits);
+    self->jacobians = 0; /* the slots may stand in another order now */
     for (npy_intp i = 0; i < slots->used; i++) {
         rows += slots_points(slots, &slots->slots[i]);
     }
@@ -295,7 +297,7 @@ take(Lockstep *self, PyArrayObject *values)
                      (Py_ssize_t)PyArray_DIM(values, 1), slots->m);
         return -1;
     }
-    self->points = 0;
+    self->points = self->jacobians = 0;
     for (npy_intp i = 0; i < slots->used; i++) {
         row +=
             (npy_intp)take_residuals(self, &slots->slots[i], row) * slots->m;
@@ -382,7 +384,7 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
                         "column for each variable");
         return -1;
     }
-    self->jacobians = 0;
+    self->points = self->jacobians = 0;
     for (npy_intp i = 0; i < slots->used; i++) {
         Slot *slot = &slots->slots[i];
 
