@@ -213,19 +213,29 @@ weigh(int m, const double *weights, double *values)
     }
 }
 
-int
-fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
+void
+fits_take_residuals(const Fits *fits, npy_intp fit, int m,
+                    const double *values, double *f)
 {
     if (fits->ydata != NULL) {
         const double *y = fits_row(fits->ydata, fit);
 
         for (npy_intp i = 0; i < m; i++) {
-            f[i] -= y[i];
+            f[i] = values[i] - y[i];
         }
+    }
+    else if (f != values) {
+        memcpy(f, values, (size_t)m * sizeof(double));
     }
     if (fits->weights != NULL) {
         weigh(m, fits_row(fits->weights, fit), f);
     }
+}
+
+int
+fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
+{
+    fits_take_residuals(fits, fit, m, f, f);
     return convert_all_finite(f, m);
 }
 
