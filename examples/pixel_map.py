@@ -47,7 +47,10 @@ class Phantom(NamedTuple):
 
 
 class Fits(NamedTuple):
-    """What was found: of B fits arrays (B,), or maps of them (rows, columns)."""
+    """What was found: of B fits arrays (B,), or maps of them (rows, columns).
+
+    Where a fit did not converge the error is infinite.
+    """
 
     decay_time: Array
     error: Array
