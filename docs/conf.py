@@ -74,11 +74,13 @@ myst_substitutions = {
     "public_names": "\n".join(["```{eval-rst}", *table, "", *descriptions, "```"]),
 }
 
-pages_with_pictures = ["docs/tutorial"]
+pages_with_pictures = ["docs/tutorial", "docs/many"]
 html_math_renderer = "svg"
 
 autosummary_generate = False
 numpydoc_class_members_toctree = False
+# What a class has from another is described there.
+numpydoc_show_inherited_class_members = False
 # The docstrings tell the types in words, as numpydoc has them.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
@@ -97,6 +99,7 @@ html_sidebars = {
         "docs/from_scipy",
         "docs/algorithm",
         "docs/compiled",
+        "docs/many",
         "docs/performance",
         "docs/reliability",
         "docs/comparison",

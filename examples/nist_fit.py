@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from nist import TIGHT, Dataset, Vector, fit, load, log_relative_error
+from picture_file import add_output, print_path
 
 from pyminpack import Report
 from pyminpack.compare.style import STYLE, figure_of, save
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DEFAULT_NAMES: Final = ("Thurber", "Gauss3", "ENSO")
-DEFAULT_OUTPUT: Final = Path(__file__).resolve().parent.parent / "build" / "demo"
 PICTURE: Final = "nist_fit.png"
 MAX_COLUMNS: Final = 4
 
@@ -51,15 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fits = [fit(each, each.starts[0], Dfun=each.jacobian, **TIGHT) for each in chosen]
     for dataset, result in zip(chosen, fits, strict=True):
         print("\n".join(comparison(dataset, result)), end="\n\n")
-    try:
-        path = draw(chosen, fits, options.output)
-    except ImportError as error:
-        # A broken dependency of an installed matplotlib would need another cure.
-        if not (error.name or "matplotlib").startswith("matplotlib"):
-            raise
-        print("No picture without matplotlib, which installs with: pip install matplotlib")
-    else:
-        print(path)
+    print_path(lambda: draw(chosen, fits, options.output))
     return 0
 
 
@@ -84,13 +76,7 @@ def _parser(known: Collection[str]) -> argparse.ArgumentParser:
         default=list(DEFAULT_NAMES),
         help=f"data sets to fit (default: {' '.join(DEFAULT_NAMES)})",
     )
-    parser.add_argument(
-        "--output",
-        metavar="DIR",
-        type=Path,
-        default=DEFAULT_OUTPUT,
-        help="directory for the picture (default: build/demo of the repository)",
-    )
+    add_output(parser)
     return parser
 
 

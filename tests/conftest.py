@@ -94,6 +94,18 @@ def compiled_library(native_build: Path) -> Path:
     return native_build / shared_library("compiled_functions")
 
 
+@pytest.fixture
+def without_matplotlib(tmp_path: Path) -> str:
+    """Make a PYTHONPATH on which importing matplotlib fails as if it were not there."""
+    package = tmp_path / "stub" / "matplotlib"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'matplotlib'\", name='matplotlib')\n"
+    )
+    inherited = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join(filter(None, [str(package.parent), inherited]))
+
+
 @pytest.fixture(scope="session")
 def system_pyminpack() -> ModuleType:
     """The same package with the shim built on an installed MINPACK-1 (-Dminpack=system)."""

@@ -35,18 +35,6 @@ def table(output: str, name: str) -> list[tuple[str, float, float]]:
     return [(parameter, float(value), float(error)) for parameter, value, error in rows]
 
 
-@pytest.fixture
-def without_matplotlib(tmp_path: Path) -> str:
-    """Make a PYTHONPATH on which importing matplotlib fails as if it were not there."""
-    package = tmp_path / "stub" / "matplotlib"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'matplotlib'\", name='matplotlib')\n"
-    )
-    inherited = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join(filter(None, [str(package.parent), inherited]))
-
-
 def test_the_default_fits_and_their_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     done = run("--output", str(tmp_path / "new" / "demo"))

@@ -31,7 +31,7 @@ def run_page() -> None:
 
 
 def test_the_code_runs_and_prints_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("astropy", "lmfit", "pandas", "scipy"):
+    for name in ("astropy", "dask.array", "lmfit", "pandas", "scipy"):
         pytest.importorskip(name, reason=f"the page uses {name}")
     # Paths on the page begin there; what it replaces in lmfit ends with the process.
     monkeypatch.chdir(ROOT)
