@@ -61,12 +61,21 @@ pure function norm(n, x)
 
     ! Locals
     real(dp), parameter :: low = 2.0_dp**(-900), high = 2.0_dp**1000
-    real(dp) :: total, largest, factor
-    integer(ip) :: i
+    real(dp) :: s1, s2, s3, s4, total, largest, factor
+    integer(ip) :: i, quarter
 
-    total = 0
-    !$omp simd reduction(+:total)
-    do i = 1, n
+    ! By quarters, because memory is faster when read in several places at once.
+    quarter = n / 4
+    s1 = 0; s2 = 0; s3 = 0; s4 = 0
+    !$omp simd reduction(+:s1,s2,s3,s4)
+    do i = 1, quarter
+        s1 = s1 + x(i)**2
+        s2 = s2 + x(i + quarter)**2
+        s3 = s3 + x(i + 2 * quarter)**2
+        s4 = s4 + x(i + 3 * quarter)**2
+    end do
+    total = (s1 + s2) + (s3 + s4)
+    do i = 4 * quarter + 1, n
         total = total + x(i)**2
     end do
     norm = sqrt(total)

@@ -10,6 +10,10 @@ public :: pack, pack_differences
 
 integer(ip), parameter :: line = 8
     !! blocks and their columns begin with a line of the cache, which is at most so many elements
+integer(ip), parameter :: together = 8
+    !! rows that are copied at a time
+integer(ip), parameter :: beside = 5
+    !! columns that are copied side by side; with more the processor would lose track of them
 
 contains
 
@@ -127,12 +131,12 @@ pure subroutine pack(rows, n, length, a, first, down, right, f, b, ldb)
         !! shape (ldb, n + 1); the block
 
     ! Locals
-    integer(ip), parameter :: together = 8
     integer(ip) :: i, j, k
 
     if (down == 1) then
-        do k = 1, n
-            call copy(rows, a(first + (k - 1) * right), b(1, k))
+        do k = 1, n, beside
+            call pack_columns(rows, min(beside, n - k + 1), length, a, first + (k - 1) * right, &
+                              right, b(1, k), ldb)
         end do
     else
         ! Few rows at a time: what is read together lies together, and so does what is written.
@@ -175,10 +179,22 @@ pure subroutine pack_differences(rows, n, points, ldp, f, b, ldb)
         !! shape (ldb, n + 1); the block
 
     ! Locals
-    integer(ip) :: k
+    integer(ip) :: i, j, k, l
 
+    ! As in `pack_columns`.
+    do k = 1, n, beside
+        do i = 0, rows - together, together
+            do l = k, min(k + beside - 1, n)
+                do j = i + 1, i + together
+                    b(j, l) = points(j, l) - f(j)
+                end do
+            end do
+        end do
+    end do
     do k = 1, n
-        b(1:rows, k) = points(1:rows, k) - f
+        do j = together * (rows / together) + 1, rows
+            b(j, k) = points(j, k) - f(j)
+        end do
     end do
     b(1:rows, n + 1) = f
     call fill_strip(rows, n, b, ldb)
@@ -202,20 +218,46 @@ pure subroutine fill_strip(rows, n, b, ldb)
     if (mod(rows, strip) /= 0) b(rows + 1:rows + strip - mod(rows, strip), 1:n + 1) = 0
 end subroutine fill_strip
 
-pure subroutine copy(n, x, y)
-!! y = x.
+pure subroutine pack_columns(rows, cols, length, a, first, right, b, ldb)
+!! Copy some columns side by side, so that memory is read in several places at once.
 
     ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of elements
-    real(dp), intent(in) :: x(n)
-        !! shape (n)
+    integer(ip), intent(in) :: rows
+        !! number of rows
+    integer(ip), intent(in) :: cols
+        !! number of columns
+    integer(wide_ip), intent(in) :: length
+        !! number of elements of `a`
+    real(dp), intent(in) :: a(length)
+        !! the columns, each of them without gaps
+    integer(wide_ip), intent(in) :: first
+        !! where in `a` the first begins
+    integer(wide_ip), intent(in) :: right
+        !! elements from one column to the next
+    integer(ip), intent(in) :: ldb
+        !! leading dimension of `b`
 
     ! Outputs
-    real(dp), intent(inout) :: y(n)
-        !! shape (n)
+    real(dp), intent(inout) :: b(ldb, cols)
+        !! shape (ldb, cols); the copy
 
-    y = x
-end subroutine copy
+    ! Locals
+    integer(ip) :: i, j, k
+    integer(wide_ip) :: place
+
+    do i = 0, rows - together, together
+        do k = 1, cols
+            place = first + i + (k - 1) * right
+            do j = 1, together
+                b(i + j, k) = a(place + j - 1)
+            end do
+        end do
+    end do
+    do k = 1, cols
+        do j = together * (rows / together) + 1, rows
+            b(j, k) = a(first + (k - 1) * right + j - 1)
+        end do
+    end do
+end subroutine pack_columns
 
 end module qr_pack

@@ -2,6 +2,7 @@
  * user's functions as machine code, by their addresses, with what has to live
  * as long as they are called. Nothing of it ever changes. */
 #include "compiled.h"
+#include "types.h"
 
 #include <limits.h>
 #include <math.h>
@@ -482,30 +483,6 @@ compiled_add_type(PyObject *module)
             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
         .slots = slots,
     };
-    PyObject *type = PyType_FromModuleAndSpec(module, &spec, NULL);
-    int status;
 
-    if (type == NULL) {
-        return -1;
-    }
-    status = PyModule_AddObjectRef(module, "Compiled", type);
-    Py_DECREF(type);
-    return status;
-}
-
-PyObject *
-compiled_read_capsule(PyObject *Py_UNUSED(module), PyObject *object)
-{
-    const char *name;
-    void *pointer, *context;
-
-    if (!PyCapsule_CheckExact(object)) {
-        Py_RETURN_NONE;
-    }
-    /* None of these fails where the name is its own. */
-    name = PyCapsule_GetName(object);
-    pointer = PyCapsule_GetPointer(object, name);
-    context = PyCapsule_GetContext(object);
-    return Py_BuildValue("NyN", PyLong_FromVoidPtr(pointer), name,
-                         PyLong_FromVoidPtr(context));
+    return types_add(module, &spec);
 }

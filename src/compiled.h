@@ -34,9 +34,6 @@ typedef struct {
 /* Add the type Compiled to the module. 0, or -1 with an exception. */
 int compiled_add_type(PyObject *module);
 
-/* read_capsule(object): the method of the module. */
-PyObject *compiled_read_capsule(PyObject *module, PyObject *object);
-
 /* What is in a Compiled; NULL, without an exception, where `object` is
  * another. Valid as long as the object lives. */
 const CompiledFunction *compiled_function(PyObject *object);

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "compiled.h"
+#include "batch.h"
 #include "convert.h"
 #include "covariance.h"
 #include "lockstep.h"
@@ -68,28 +69,34 @@ copy_start(PyObject *start)
     return x;
 }
 
-/* Evaluate func at the start, allocate what its size asks for, and let MINPACK
- * loose. `args` are those of core_solve. info, or negative with an exception.
- */
+/* Evaluate func at the start if it is Python's, allocate what its size asks
+ * for, and let MINPACK loose. `args` are those of core_solve. 0, or -1 with an
+ * exception. */
 static int
-solve_from_start(Solve *solve, Problem *problem, PyObject *const *args)
+solve_from_start(Solve *solve, Problem *problem, PyObject *const *args,
+                 int *info)
 {
-    PyArrayObject *first =
-        problem_first_residuals(problem, PyArray_DATA(solve->x));
+    PyArrayObject *first = NULL;
     int status;
 
-    if (first == NULL) {
-        return -1;
+    if (problem->residuals == NULL) {
+        first = problem_first_residuals(problem, PyArray_DATA(solve->x));
+        if (first == NULL) {
+            return -1;
+        }
     }
-    status = solve_allocate(solve, problem, first);
-    Py_DECREF(first);
+    status = problem_settle_m(problem);
+    if (status == 0) {
+        status = solve_allocate(solve, problem, first);
+    }
+    Py_XDECREF(first);
     Py_CLEAR(problem->result);
     if (status < 0 ||
         options_read_epsfcn(&solve->options, args[10], problem->dtype) < 0 ||
         read_diag(solve, args[11], problem->n) < 0) {
         return -1;
     }
-    return solve_run(solve, problem);
+    return solve_run(solve, problem, info);
 }
 
 PyDoc_STRVAR(
@@ -142,8 +149,7 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
                      args[3], (int)PyArray_DIM(solve.x, 0), col_deriv) < 0) {
         goto cleanup;
     }
-    info = solve_from_start(&solve, &problem, args);
-    if (info < 0) {
+    if (solve_from_start(&solve, &problem, args, &info) < 0) {
         goto cleanup;
     }
     /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
@@ -184,7 +190,8 @@ core_exec(PyObject *module)
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
     }
-    if (compiled_add_type(module) < 0 || lockstep_add_type(module) < 0) {
+    if (compiled_add_type(module) < 0 || lockstep_add_type(module) < 0 ||
+        batch_add_type(module) < 0) {
         return -1;
     }
     return model_add_type(module);
@@ -197,13 +204,30 @@ PyDoc_STRVAR(
     "The pointer in a PyCapsule, its name and its context, the pointers as\n"
     "addresses; None if the object is no capsule.");
 
+static PyObject *
+core_read_capsule(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    const char *name;
+    void *pointer, *context;
+
+    if (!PyCapsule_CheckExact(object)) {
+        Py_RETURN_NONE;
+    }
+    /* None of these fails where the name is its own. */
+    name = PyCapsule_GetName(object);
+    pointer = PyCapsule_GetPointer(object, name);
+    context = PyCapsule_GetContext(object);
+    return Py_BuildValue("NyN", PyLong_FromVoidPtr(pointer), name,
+                         PyLong_FromVoidPtr(context));
+}
+
 static PyMethodDef core_methods[] = {
     {"solve", (PyCFunction)(void (*)(void))core_solve, METH_FASTCALL,
      solve_doc},
     {"covariance", (PyCFunction)(void (*)(void))covariance_method,
      METH_FASTCALL, covariance_doc},
     {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},
-    {"read_capsule", compiled_read_capsule, METH_O, read_capsule_doc},
+    {"read_capsule", core_read_capsule, METH_O, read_capsule_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,6 +18,7 @@
 #include "fits.h"
 #include "slots.h"
 #include "triangle.h"
+#include "types.h"
 
 #ifdef PYMINPACK_BLOCKED
 
@@ -427,7 +428,7 @@ lockstep_set_epsfcn(PyObject *object, PyObject *type_num)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef lockstep_methods[] = {
+static const PyMethodDef lockstep_methods[] = {
     {"points", lockstep_points, METH_NOARGS,
      "points()\n--\n\nWhere residuals are wanted: (X, index), or None."},
     {"take", lockstep_take, METH_O,
@@ -445,41 +446,33 @@ static PyMethodDef lockstep_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef lockstep_members[] = {
+static const PyMemberDef lockstep_members[] = {
     {"done", T_PYSSIZET, offsetof(Lockstep, slots.done), READONLY,
      "How many fits are finished."},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot lockstep_slots[] = {
-    {Py_tp_doc, "Lockstep(given, results, options, differences, size, /)\n"
-                "--\n\nMany fits, and what they wait for."},
-    {Py_tp_new, lockstep_new},
-    {Py_tp_dealloc, lockstep_dealloc},
-    {Py_tp_methods, lockstep_methods},
-    {Py_tp_members, lockstep_members},
-    {0, NULL},
-};
-
-static PyType_Spec lockstep_spec = {
-    .name = "pyminpack._core.Lockstep",
-    .basicsize = sizeof(Lockstep),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = lockstep_slots,
-};
-
 int
 lockstep_add_type(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &lockstep_spec, NULL);
-    int status;
+    PyType_Slot slots[] = {
+        {Py_tp_doc,
+         (void *)"Lockstep(given, results, options, differences, size, /)\n"
+                 "--\n\nMany fits, and what they wait for."},
+        {Py_tp_new, (void *)lockstep_new},
+        {Py_tp_dealloc, (void *)lockstep_dealloc},
+        {Py_tp_methods, (void *)lockstep_methods},
+        {Py_tp_members, (void *)lockstep_members},
+        {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = "pyminpack._core.Lockstep",
+        .basicsize = sizeof(Lockstep),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = slots,
+    };
 
-    if (type == NULL) {
-        return -1;
-    }
-    status = PyModule_AddType(module, (PyTypeObject *)type);
-    Py_DECREF(type);
-    return status;
+    return types_add(module, &spec);
 }
 
 #else

@@ -11,6 +11,7 @@
 #include <structmember.h>
 
 #include "convert.h"
+#include "types.h"
 
 /* Parameters for which a call needs no memory of its own. */
 #define FEW 16
@@ -322,15 +323,8 @@ model_add_type(PyObject *module)
                  Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE,
         .slots = slots,
     };
-    PyObject *type = PyType_FromModuleAndSpec(module, &spec, NULL);
-    int status;
 
-    if (type == NULL) {
-        return -1;
-    }
-    status = PyModule_AddObjectRef(module, "Residuals", type);
-    Py_DECREF(type);
-    return status;
+    return types_add(module, &spec);
 }
 
 /* Several sums, which the processor adds at a time. Infinity and NaN stay in

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "convert.h"
+#include "native.h"
 
 int
 problem_init(Problem *problem, PyObject *func, PyObject *dfun, PyObject *args,
@@ -18,6 +19,19 @@ problem_init(Problem *problem, PyObject *func, PyObject *dfun, PyObject *args,
     problem->dfun = Py_XNewRef(dfun);
     problem->args = Py_NewRef(args);
     problem->nargs = 1 + extra;
+    problem->residuals = compiled_function(func);
+    problem->derivatives = dfun == NULL ? NULL : compiled_function(dfun);
+    if (problem->residuals != NULL) {
+        problem->data = problem->residuals->p;
+    }
+    if (problem->derivatives != NULL) {
+        problem->derivatives_data = problem->derivatives->p;
+        if (problem->derivatives->jacobian == NULL) {
+            PyErr_SetString(PyExc_TypeError,
+                            "Dfun is a compiled function without a Jacobian");
+            return -1;
+        }
+    }
     /* Two more than args: x, and the slot before it that a callee may use. */
     problem->call = PyMem_New(PyObject *, (size_t)extra + 2);
     if (problem->call == NULL) {
@@ -43,6 +57,47 @@ problem_clear(Problem *problem)
     Py_CLEAR(problem->args);
     Py_CLEAR(problem->dfun);
     Py_CLEAR(problem->func);
+}
+
+int
+problem_is_compiled(const Problem *problem)
+{
+    return problem->residuals != NULL &&
+           (problem->dfun == NULL || problem->derivatives != NULL);
+}
+
+int
+problem_settle_m(Problem *problem)
+{
+    if (problem->residuals != NULL) {
+        problem->m = problem->residuals->m;
+        problem->dtype = NPY_DOUBLE;
+        if (problem->m < problem->n) {
+            PyErr_Format(PyExc_TypeError,
+                         "Improper input: func input vector length N=%d must "
+                         "not exceed func output vector length M=%d",
+                         problem->n, problem->m);
+            return -1;
+        }
+    }
+    if (problem->derivatives != NULL &&
+        problem->derivatives->m != problem->m) {
+        PyErr_Format(PyExc_ValueError,
+                     "Dfun is compiled for %d residuals, and func gives %d",
+                     problem->derivatives->m, problem->m);
+        return -1;
+    }
+    return 0;
+}
+
+void
+problem_restart(Problem *problem)
+{
+    problem->nfev = 0;
+    problem->njev = 0;
+    problem->has_triangle = 0;
+    problem->columns = 0;
+    problem->stopped = 0;
 }
 
 static int
@@ -159,7 +214,7 @@ problem_take_gil(Problem *problem)
 static void
 leave_gil(Problem *problem, double work)
 {
-    if (work >= GIL_FREE_WORK) {
+    if (work >= GIL_FREE_WORK && !problem_is_compiled(problem)) {
         problem->released = PyEval_SaveThread();
     }
 }
@@ -179,15 +234,18 @@ leave_gil_to_retry(Problem *problem)
     leave_gil(problem, (double)problem->n * problem->n * problem->n);
 }
 
-/* Residuals at x to fvec. Returns whether they are finite, or -1 with an
- * exception. */
+/* Residuals at x to fvec. Returns whether they are finite, or -1 as the
+ * callbacks report it. */
 static int
-evaluate_residuals(Problem *problem, const double *x, double *fvec)
+evaluate_residuals(Problem *problem, const double *x, double *fvec, int iflag)
 {
     PyObject *result;
     int status;
 
     problem->nfev++;
+    if (problem->residuals != NULL) {
+        return native_residuals(problem, x, fvec, iflag);
+    }
     result = call_user(problem, problem->func, x);
     if (result == NULL) {
         return -1;
@@ -203,7 +261,7 @@ static int
 answer_residuals(Problem *problem, const double *x, double *fvec)
 {
     Guard *guard = &problem->guard;
-    int finite;
+    int is_first, finite;
 
     if (problem->first != NULL) {
         if (fvec != problem->first) {
@@ -212,15 +270,22 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
         problem->first = NULL;
         return guard_first(guard, problem->first_finite) ? 0 : -1;
     }
-    if (!guard_trial(guard, x)) {
+    is_first = problem->residuals != NULL && problem->nfev == 0;
+    if (!is_first && !guard_trial(guard, x)) {
         return -1;
     }
-    finite = evaluate_residuals(problem, x, fvec);
+    finite = evaluate_residuals(problem, x, fvec, 1);
     if (finite < 0) {
         return -1;
     }
+    if (problem->point != NULL) {
+        memcpy(problem->point, x, (size_t)problem->n * sizeof(double));
+    }
+    if (is_first) {
+        return guard_first(guard, finite) ? 0 : -1;
+    }
     if (guard_answer(guard, x, finite) < 0) {
-        PyErr_NoMemory();
+        problem->no_memory = 1;
         return -1;
     }
     leave_gil_to_retry(problem);
@@ -231,7 +296,11 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
 static int
 answer_difference(Problem *problem, const double *x, double *fvec)
 {
-    if (evaluate_residuals(problem, x, fvec) < 0) {
+    if (evaluate_residuals(problem, x, fvec, 2) < 0) {
+        if (problem->point != NULL) { /* x is displaced, and the user's */
+            memcpy(problem->guard.x, problem->point,
+                   (size_t)problem->n * sizeof(double));
+        }
         return -1;
     }
     problem->guard.fresh_jacobian = 1;
@@ -244,13 +313,16 @@ answer_difference(Problem *problem, const double *x, double *fvec)
     return 0;
 }
 
-/* The problem that MINPACK calls back for, with the GIL. */
+/* The problem that MINPACK calls back for, with the GIL if Python has a part
+ * in it. */
 static Problem *
 resume(const int *m)
 {
     Problem *problem = problem_of(m);
 
-    problem_take_gil(problem);
+    if (!problem_is_compiled(problem)) {
+        problem_take_gil(problem);
+    }
     return problem;
 }
 
@@ -290,9 +362,9 @@ evaluate_jacobian(Problem *problem, const double *x, PyObject **result)
     return array;
 }
 
-/* The Jacobian at x to fjac: 0, or -1 with an exception. */
+/* Python's Jacobian at x to fjac: 0, or -1 with an exception. */
 static int
-answer_jacobian(Problem *problem, const double *x, double *fjac)
+copy_jacobian(Problem *problem, const double *x, double *fjac)
 {
     PyObject *result;
     PyArrayObject *array = evaluate_jacobian(problem, x, &result);
@@ -305,6 +377,20 @@ answer_jacobian(Problem *problem, const double *x, double *fjac)
     convert_copy_matrix(&matrix, problem->m, problem->n, fjac);
     Py_DECREF(array);
     Py_DECREF(result);
+    return 0;
+}
+
+/* The Jacobian at x to fjac: 0, or -1 as the callbacks report it. */
+static int
+answer_jacobian(Problem *problem, const double *x, double *fvec, double *fjac)
+{
+    int status = problem->derivatives != NULL
+                     ? native_jacobian(problem, x, fvec, fjac)
+                     : copy_jacobian(problem, x, fjac);
+
+    if (status < 0) {
+        return -1;
+    }
     problem->guard.fresh_jacobian = 1;
     leave_gil_to_factor(problem);
     return 0;
@@ -312,10 +398,10 @@ answer_jacobian(Problem *problem, const double *x, double *fjac)
 
 #ifdef PYMINPACK_BLOCKED
 
-/* A triangle in place of the Jacobian at x: 0, or -1 with an exception. */
+/* The triangle of Python's Jacobian at x: 0, or -1 with an exception. */
 static int
-answer_triangle(Problem *problem, const double *x, const double *fvec,
-                double *r, int ldr)
+reduce_array(Problem *problem, const double *x, const double *fvec, double *r,
+             int ldr)
 {
     PyObject *result;
     PyArrayObject *array = evaluate_jacobian(problem, x, &result);
@@ -328,6 +414,37 @@ answer_triangle(Problem *problem, const double *x, const double *fvec,
                          problem->m, problem->n, fvec, r, ldr);
     Py_DECREF(array);
     Py_DECREF(result);
+    return status;
+}
+
+/* The triangle of a compiled Jacobian at x: 0, or -1 as the callbacks report
+ * it. */
+static int
+reduce_memory(Problem *problem, const double *x, double *fvec, double *r,
+              int ldr)
+{
+    if (native_jacobian(problem, x, fvec, problem->room) < 0) {
+        return -1;
+    }
+    leave_gil_to_factor(problem);
+    triangle_of_memory(problem->room, problem->blocks, problem->m, problem->n,
+                       fvec, r, ldr);
+    if (!problem_is_compiled(problem)) {
+        problem_take_gil(problem);
+    }
+    return 0;
+}
+
+/* A triangle in place of the Jacobian at x: 0, or -1 as the callbacks report
+ * it. */
+static int
+answer_triangle(Problem *problem, const double *x, double *fvec, double *r,
+                int ldr)
+{
+    int status = problem->derivatives != NULL
+                     ? reduce_memory(problem, x, fvec, r, ldr)
+                     : reduce_array(problem, x, fvec, r, ldr);
+
     if (status == 0) {
         problem->has_triangle = 1;
         problem->guard.fresh_jacobian = 1;
@@ -343,7 +460,7 @@ problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
                      double *fjac, const int *ldfjac, int *iflag)
 {
     Problem *problem = resume(m);
-    int status = *iflag == 2 ? answer_jacobian(problem, x, fjac)
+    int status = *iflag == 2 ? answer_jacobian(problem, x, fvec, fjac)
                              : answer_residuals(problem, x, fvec);
 
     (void)n;

@@ -4,13 +4,21 @@
  * gives it &problem->m, so a callback finds its problem from that address:
  * there is no global, thread-local or closure, and solves may nest and run in
  * any number of threads.
+ *
+ * Either function may be compiled. Where Python has no part in a fit, its
+ * whole run needs no GIL.
  */
 #ifndef PYMINPACK_PROBLEM_H
 #define PYMINPACK_PROBLEM_H
 
+#include "compiled.h"
+#include "fits.h"
 #include "guard.h"
 #include "numpy_api.h"
 #include "triangle.h"
+
+#include <stdatomic.h>
+#include <time.h>
 
 typedef struct {
     int m;
@@ -21,6 +29,19 @@ typedef struct {
     int njev;         /* calls of Dfun */
     int has_triangle; /* R of a Jacobian is there */
     int columns;      /* differences of the current Jacobian so far */
+
+    const CompiledFunction *residuals;   /* func's; NULL: func is Python's */
+    const CompiledFunction *derivatives; /* dfun's; NULL: it is Python's */
+    void *data;                          /* borrowed: what these get as p */
+    void *derivatives_data;
+    const Fits *fits;       /* borrowed; NULL, or whose weights apply, */
+    npy_intp fit;           /* and to which fit */
+    const atomic_int *stop; /* borrowed; NULL, or not 0 to end all fits */
+    double *room;           /* borrowed: m by n, for a compiled Jacobian */
+    double *point;          /* borrowed: n, where residuals were asked for */
+    time_t looked;          /* when Ctrl-C was last looked for */
+    int stopped;            /* what a compiled function returned to stop */
+    int no_memory;
 
     PyObject *func;          /* strong */
     PyObject *dfun;          /* strong; NULL: differences */
@@ -48,6 +69,16 @@ int problem_init(Problem *problem, PyObject *func, PyObject *dfun,
 
 void problem_clear(Problem *problem);
 
+/* Whether Python has no part in the fit. */
+int problem_is_compiled(const Problem *problem);
+
+/* Take m from a compiled func, or see to it that a compiled Dfun has the same.
+ * 0, or -1 with an exception. */
+int problem_settle_m(Problem *problem);
+
+/* Before another fit with the same functions. */
+void problem_restart(Problem *problem);
+
 /* Call func at x for the first time, and learn m and dtype from what it
  * returns: a new reference to a vector of float64. That may share memory with
  * problem->result, which keeps whoever could change it alive until the values
@@ -59,7 +90,8 @@ PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 void problem_take_gil(Problem *problem);
 
 /* FCN for lmdif_ and lmder_. A negative *iflag means that a Python exception
- * is set or that problem->guard.not_finite is. */
+ * is set, or that problem->guard.not_finite, ->stopped or ->no_memory tells
+ * why. */
 void problem_residual_fcn(const int *m, const int *n, const double *x,
                           double *fvec, int *iflag);
 void problem_jacobian_fcn(const int *m, const int *n, const double *x,

@@ -210,6 +210,8 @@ slots_wants_jacobian(const Slots *slots, const Slot *slot)
 static void
 complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
 {
+    const Blocks blocks = {.isa = slots->isa, .work = slots->spare};
+
     slot->guard.fresh_jacobian = 1;
     if (slots->ldr == 0) {
         if (slots->differences) {
@@ -223,10 +225,8 @@ complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
                   slot->steps, slot->r, &slots->ldr, slot->qtf, slots->spare);
         return;
     }
-    blocked_tall_start(fits->n, slot->r, slots->ldr, slots->spare);
-    blocked_tall_rows(slots->isa, slots->m, fits->n, slot->fjac, 1, slots->m,
-                      slot->fvec, slot->r, slots->ldr, slots->spare);
-    blocked_tall_end(fits->n, slot->r, slots->ldr, slots->spare);
+    triangle_of_memory(slot->fjac, &blocks, slots->m, fits->n, slot->fvec,
+                       slot->r, slots->ldr);
     memcpy(slot->qtf, slot->r + (size_t)fits->n * (size_t)slots->ldr,
            (size_t)fits->n * sizeof(double));
 }

@@ -1,6 +1,7 @@
 #include "solve.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "convert.h"
@@ -36,7 +37,7 @@ solve_takes_blocks(const Options *options, int m, int n)
 /* How many elements the workspace has, and where. A piece that is not wanted
  * has none. */
 typedef struct {
-    size_t diag, wa, ftrial, fvec, qtf, ipvt, fjac, r, work, chunk;
+    size_t diag, wa, point, ftrial, fvec, qtf, ipvt, fjac, r, work, chunk;
 } Sizes;
 
 /* The sizes of the workspace. Every product is of two ints, or of an int and a
@@ -46,8 +47,13 @@ sizes_of(const Solve *solve, const Problem *problem)
 {
     size_t m = (size_t)problem->m;
     size_t n = (size_t)problem->n;
-    int differences = problem->dfun == NULL;
+    /* The Jacobian has to be somewhere before it becomes a triangle. */
+    int whole = problem->dfun == NULL || problem->derivatives != NULL;
     Sizes sizes = {.diag = n, .wa = 3 * n, .ftrial = m};
+
+    if (problem->residuals != NULL && problem->dfun == NULL) {
+        sizes.point = n;
+    }
 
     if (!solve->full) {
         sizes.fvec = m;
@@ -58,10 +64,10 @@ sizes_of(const Solve *solve, const Problem *problem)
     if (solve->ldr > 0) {
         sizes.r = (size_t)solve->ldr * (n + 1);
         sizes.work = (size_t)blocked_spare(problem->n);
-        sizes.chunk = differences ? 0 : (size_t)solve->blocks.chunk_size;
+        sizes.chunk = whole ? 0 : (size_t)solve->blocks.chunk_size;
     }
 #endif
-    if (!solve->full && (solve->ldr == 0 || differences)) {
+    if (!solve->full && (solve->ldr == 0 || whole)) {
         sizes.fjac = m * n;
     }
     return sizes;
@@ -130,8 +136,9 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
 
     choose_factorisation(solve, problem);
     sizes = sizes_of(solve, problem);
-    total = sizes.diag + sizes.wa + sizes.ftrial + sizes.fvec + sizes.qtf +
-            sizes.ipvt + sizes.fjac + sizes.r + sizes.work + sizes.chunk;
+    total = sizes.diag + sizes.wa + sizes.point + sizes.ftrial + sizes.fvec +
+            sizes.qtf + sizes.ipvt + sizes.fjac + sizes.r + sizes.work +
+            sizes.chunk;
     if (total > NPY_MAX_INTP) {
         PyErr_NoMemory();
         return -1;
@@ -146,6 +153,9 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
     rest = PyArray_DATA(solve->memory);
     solve->diag = piece(&rest, sizes.diag);
     solve->wa = piece(&rest, sizes.wa);
+    if (sizes.point > 0) {
+        problem->point = piece(&rest, sizes.point);
+    }
     solve->ftrial = piece(&rest, sizes.ftrial);
     solve->fvec_at = piece(&rest, sizes.fvec);
     solve->qtf_at = piece(&rest, sizes.qtf);
@@ -157,10 +167,17 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
         solve->blocks.work = piece(&rest, sizes.work);
         solve->blocks.chunk = piece(&rest, sizes.chunk);
     }
-    /* MINPACK leaves both alone until it has asked for the first residuals. */
-    problem->first = solve->full ? solve->ftrial : solve->fvec_at;
-    problem->first_finite = convert_copy_vector(first, problem->first);
-    return solve->full ? allocate_results(solve, problem->m, problem->n) : 0;
+    if (first != NULL) {
+        /* MINPACK leaves both alone until it has asked for the first
+         * residuals. */
+        problem->first = solve->full ? solve->ftrial : solve->fvec_at;
+        problem->first_finite = convert_copy_vector(first, problem->first);
+    }
+    if (solve->full && allocate_results(solve, problem->m, problem->n) < 0) {
+        return -1;
+    }
+    problem->room = solve->fjac_at;
+    return 0;
 }
 
 /* MINPACK as it is. */
@@ -192,7 +209,6 @@ run_minpack(Solve *solve, Problem *problem)
                &options->mode, &options->factor, &nprint, &info, &nfev, &njev,
                solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3, solve->ftrial);
     }
-    problem_take_gil(problem);
     return info;
 }
 
@@ -239,34 +255,67 @@ run_blocked(Solve *solve, Problem *problem)
                       solve->r, &solve->ldr, solve->ipvt_at, solve->qtf_at,
                       solve->wa, solve->ftrial, solve->blocks.work);
     }
-    problem_take_gil(problem);
     return info;
 }
 
 #endif
 
-int
-solve_run(Solve *solve, Problem *problem)
+/* What MINPACK's info says to the user. 0, or -1 for an exception. */
+static int
+settle_info(Solve *solve, Problem *problem, int *info)
 {
-    int info;
+    Guard *guard = &problem->guard;
 
+    if (problem->stopped != 0) {
+        if (problem->nfev == 1 && problem->njev == 0) {
+            for (Py_ssize_t i = 0; i < problem->m; i++) {
+                solve->fvec_at[i] = NAN; /* whatever was written there */
+            }
+        }
+        (void)guard_verdict(guard, *info);
+        *info = problem->stopped;
+    }
+    else if (*info > 0 || guard->not_finite) {
+        *info = guard_verdict(guard, *info);
+    }
+    return *info < 0 && problem->stopped == 0 ? -1 : 0;
+}
+
+int
+solve_fit(Solve *solve, Problem *problem, int *info)
+{
     guard_begin(&problem->guard, problem->m, problem->n,
                 PyArray_DATA(solve->x), solve->fvec_at);
 #ifdef PYMINPACK_BLOCKED
-    info = solve->r != NULL ? run_blocked(solve, problem)
-                            : run_minpack(solve, problem);
+    *info = solve->r != NULL ? run_blocked(solve, problem)
+                             : run_minpack(solve, problem);
 #else
-    info = run_minpack(solve, problem);
+    *info = run_minpack(solve, problem);
 #endif
-    /* An exception, or improper input. */
-    if (info <= 0 && !problem->guard.not_finite) {
-        return info;
+    if (settle_info(solve, problem, info) < 0) {
+        return -1;
     }
-    info = guard_verdict(&problem->guard, info);
 #ifdef PYMINPACK_BLOCKED
     if (solve->r != NULL && solve->full && problem->has_triangle) {
         copy_factors(solve, problem->m, problem->n);
     }
 #endif
-    return info;
+    return 0;
+}
+
+int
+solve_run(Solve *solve, Problem *problem, int *info)
+{
+    int status;
+
+    if (problem_is_compiled(problem)) {
+        problem->looked = time(NULL);
+        problem->released = PyEval_SaveThread();
+    }
+    status = solve_fit(solve, problem, info);
+    problem_take_gil(problem);
+    if (problem->no_memory) {
+        PyErr_NoMemory();
+    }
+    return status;
 }

@@ -24,13 +24,20 @@ typedef struct {
 int solve_takes_blocks(const Options *options, int m, int n);
 
 /* Take the memory that the size of the problem asks for, and func's first
- * residuals into it before anything can run Python code that changes them.
+ * residuals, if it was called already, into it before anything can run Python
+ * code that changes them.
  * solve_clear undoes it, also after a failure. 0, or -1 with an exception. */
 int solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first);
 
 void solve_clear(Solve *solve);
 
-/* Run MINPACK: its info, or INFO_NOT_FINITE; negative with an exception. */
-int solve_run(Solve *solve, Problem *problem);
+/* Run MINPACK; the GIL is released where Python has no part. *info becomes
+ * MINPACK's, INFO_NOT_FINITE, or what a compiled function returned to stop the
+ * fit. 0, or -1 with an exception. */
+int solve_run(Solve *solve, Problem *problem, int *info);
+
+/* As solve_run where Python has no part, from a thread without the GIL; -1
+ * also stands for problem->no_memory and problem->stop. */
+int solve_fit(Solve *solve, Problem *problem, int *info);
 
 #endif /* PYMINPACK_SOLVE_H */

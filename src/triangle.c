@@ -98,8 +98,32 @@ still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, int m,
            now.right == matrix->right;
 }
 
-/* As triangle_of, in chunks: each is copied with the GIL held, because other
- * threads can do anything to the array, and reduced without it. */
+/* Whether no other Python thread waits for the GIL, or may come to: neither of
+ * this interpreter, nor of one that may share the GIL with it.
+ *
+ * New states become the head of their list, so that where this thread's own is
+ * all there is, no other has to be looked at: that could go meanwhile. */
+static int
+is_only_thread(void)
+{
+#ifdef Py_GIL_DISABLED
+    return 0;
+#else
+    PyThreadState *thread = PyThreadState_Get();
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+
+    return PyInterpreterState_Head() == interpreter &&
+           PyInterpreterState_Next(interpreter) == NULL &&
+           PyInterpreterState_ThreadHead(interpreter) == thread &&
+           PyThreadState_Next(thread) == NULL;
+#endif
+}
+
+/* As triangle_of, in chunks, so that other threads get their turn. Each chunk
+ * is copied with the GIL held, because they can do anything to the array, and
+ * reduced without it. While there is no other thread, chunks are read where
+ * they lie, with the GIL held: to the same bits. One that comes meanwhile
+ * waits for one chunk. */
 static int
 reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
               int m, int n, const double *fvec, double *r, int ldr)
@@ -118,6 +142,12 @@ reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
             return -1;
         }
         layout = layout_of(&matrix, first, rows, n);
+        if (is_only_thread()) {
+            blocked_tall_rows(blocks->isa, rows, n, layout.lowest, layout.down,
+                              layout.right, fvec + first, r, ldr,
+                              blocks->work);
+            continue;
+        }
         blocked_tall_pack(blocks->isa, rows, n, layout.lowest, layout.down,
                           layout.right, fvec + first, blocks->chunk);
         state = PyEval_SaveThread();
@@ -148,6 +178,16 @@ triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
     }
     blocked_tall_end(n, r, ldr, blocks->work);
     return status;
+}
+
+void
+triangle_of_memory(const double *jacobian, const Blocks *blocks, int m, int n,
+                   const double *fvec, double *r, int ldr)
+{
+    blocked_tall_start(n, r, ldr, blocks->work);
+    blocked_tall_rows(blocks->isa, m, n, jacobian, 1, m, fvec, r, ldr,
+                      blocks->work);
+    blocked_tall_end(n, r, ldr, blocks->work);
 }
 
 #else

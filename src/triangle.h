@@ -38,4 +38,8 @@ Blocks triangle_plan(int m, int n);
 int triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
                 int m, int n, const double *fvec, double *r, int ldr);
 
+/* As triangle_of, from memory of our own, column-major. Needs no GIL. */
+void triangle_of_memory(const double *jacobian, const Blocks *blocks, int m,
+                        int n, const double *fvec, double *r, int ldr);
+
 #endif /* PYMINPACK_TRIANGLE_H */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,35 @@ def test_fits_at_once_have_the_bits_they_have_alone(interval: float) -> None:
 
     fits = [(m, n, dfun) for m, n in MANY for dfun in (True, False) if dfun or m * n < 9000]
     assert_same_bits_together(solve, fits, interval)
+
+
+def compare_alone_and_beside_a_thread() -> None:
+    """What is read in place while there is one thread is copied while there are more."""
+    assert threading.active_count() == 1
+    rng = np.random.default_rng(3)
+    for m, n in ((60_001, 7), (30_000, 23), (3000, 90)):
+        matrix = rng.normal(size=(m, n))
+        target = rng.normal(size=m)
+
+        def func(x: Any, matrix: Any = matrix, target: Any = target) -> Any:
+            return np.tanh(matrix @ x) - target
+
+        def dfun(x: Any, matrix: Any = matrix) -> Any:
+            return matrix / np.cosh(matrix @ x)[:, None] ** 2
+
+        def by_columns(x: Any, dfun: Any = dfun) -> Any:
+            return np.ascontiguousarray(dfun(x).T)
+
+        for jacobian, col_deriv in ((dfun, False), (by_columns, True)):
+            options: dict[str, Any] = {"Dfun": jacobian, "col_deriv": col_deriv, "maxfev": 3}
+            alone = blocked(func, np.full(n, 0.1), **options)
+            with Spinner():
+                assert_same_bits(blocked(func, np.full(n, 0.1), **options), alone)
+            assert_same_bits(blocked(func, np.full(n, 0.1), **options), alone)
+
+
+def test_a_fit_has_the_same_bits_alone_and_beside_a_thread() -> None:
+    run_alone(compare_alone_and_beside_a_thread, OPENBLAS_NUM_THREADS="1")
 
 
 def test_one_jacobian_for_all_threads() -> None:

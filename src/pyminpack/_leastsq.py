@@ -238,6 +238,8 @@ def leastsq(
         raise _not_callable("func", func)
     if Dfun is not None and not callable(Dfun):
         raise _not_callable("Dfun", Dfun)
+    if type(func) is _core.Compiled or type(Dfun) is _core.Compiled:
+        Dfun = settle_compiled(func, Dfun, args)
     full_output = bool(full_output)
     # A copy, because an array that is float64 already may still be misaligned. Here and below,
     # what is usual goes on without a call.
@@ -291,7 +293,7 @@ def leastsq(
     if not full_output:
         if ier == 0:
             raise TypeError(message)
-        if ier > 4:
+        if not 1 <= ier <= 4:
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         return x, ier
 
@@ -310,6 +312,18 @@ def leastsq(
         }
     cov_x = _core.covariance(fjac, ipvt) if 1 <= ier <= 4 else None
     return x, cov_x, infodict, message, ier
+
+
+def settle_compiled(func: Any, Dfun: Any, args: object) -> Any:
+    """Return where the Jacobian comes from when func or Dfun is compiled."""
+    if type(func) is _core.Compiled:
+        if func.k is not None and func.data is None:
+            raise ValueError(f"func reads k = {func.k} numbers of data, and has none")
+        if Dfun is None and func.has_jacobian:
+            Dfun = func
+        if args != () and (Dfun is None or type(Dfun) is _core.Compiled):
+            raise TypeError("a compiled function takes no args; give it data")
+    return Dfun
 
 
 def _not_callable(name: str, value: object) -> TypeError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def describe(ier: int, ftol: float, xtol: float, gtol: float, maxfev: int, improper: str) -> str:
     """Return the message for `ier`; `improper` names the parameters that made it 0."""
+    if ier < 0:
+        return f"The compiled function stopped the fit: it returned {ier}."
     match ier:
         case 0:
             return f"Improper input parameters. {improper}"
@@ -54,6 +56,6 @@ def describe(ier: int, ftol: float, xtol: float, gtol: float, maxfev: int, impro
 
 def reason(ier: int) -> str:
     """Return the message for `ier` without the tolerances; "" for what is not MINPACK's."""
-    if not 0 <= ier <= 9:
+    if ier > 9:
         return ""
     return describe(ier, 0.0, 0.0, 0.0, 0, "").replace(" = 0", "").rstrip()

@@ -1,0 +1,15 @@
+#include "types.h"
+
+int
+types_add(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    int status;
+
+    if (type == NULL) {
+        return -1;
+    }
+    status = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return status;
+}
