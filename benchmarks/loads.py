@@ -31,8 +31,8 @@ class Load:
         Of many, as `leastsq_many` calls them.
     options
         What is passed to every solver, keyword by keyword.
-    source, function
-        The compiled function for the same residuals and Jacobian, and the file that it is in.
+    source
+        The file with the compiled function for the same residuals and Jacobian.
     curve, slopes, xdata
         The model with its Jacobian, as `curve_fit` and `curve_fit_many` take them.
     """
@@ -46,7 +46,6 @@ class Load:
     many_jacobian: Callable[..., Vector] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     source: str = ""
-    function: str = ""
     curve: Callable[..., Vector] | None = None
     slopes: Callable[..., Vector] | None = None
     xdata: Vector | None = None
@@ -123,7 +122,7 @@ def gaussian_peaks(count: int) -> Load:
     return Load(
         "Gaussian peaks", true * rng.uniform(0.9, 1.1, size=true.shape),
         rng.poisson(expected).astype(np.float64), peak_residuals, peaks_residuals, peak_jacobian,
-        peaks_jacobian, GPUFIT, "gaussian.c", "gaussian",
+        peaks_jacobian, GPUFIT, "gaussian.c",
     )  # fmt: skip
 
 

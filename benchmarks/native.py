@@ -49,6 +49,17 @@ def load_library(folder: Path, source: str, *libraries: str) -> ctypes.CDLL | No
     return ctypes.CDLL(str(built))
 
 
+def load_function(folder: Path, source: str) -> Any | None:
+    """Return the function that a source is named after, with the types that `compiled` checks."""
+    library = load_library(folder, source)
+    if library is None:
+        return None
+    function = library[Path(source).stem]
+    # p, m, n, x, fvec, fjac, ldfjac, iflag
+    function.argtypes = [c_void_p, c_int, c_int, *[c_void_p] * 3, c_int, c_int]
+    return function
+
+
 class NativeFit:
     """One problem in C, with all the memory it needs."""
 
