@@ -430,17 +430,17 @@ lockstep_set_epsfcn(PyObject *object, PyObject *type_num)
 
 static const PyMethodDef lockstep_methods[] = {
     {"points", lockstep_points, METH_NOARGS,
-     "points()\n--\n\nWhere residuals are wanted: (X, index), or None."},
+     "points($self, /)\n--\n\nWhere residuals are wanted: (X, index), or None."},
     {"take", lockstep_take, METH_O,
-     "take(residuals, /)\n--\n\nWhat func returned there, shape (k, m)."},
+     "take($self, residuals, /)\n--\n\nWhat func returned there, shape (k, m)."},
     {"jacobian_points", lockstep_jacobian_points, METH_NOARGS,
-     "jacobian_points()\n--\n\n"
+     "jacobian_points($self, /)\n--\n\n"
      "Where Jacobians are wanted: (X, index), or None."},
     {"take_jacobian", lockstep_take_jacobian, METH_O,
-     "take_jacobian(jacobians, /)\n--\n\n"
+     "take_jacobian($self, jacobians, /)\n--\n\n"
      "What Dfun returned there, shape (k, m, n)."},
     {"set_epsfcn", lockstep_set_epsfcn, METH_O,
-     "set_epsfcn(type_num, /)\n--\n\n"
+     "set_epsfcn($self, type_num, /)\n--\n\n"
      "The NumPy type of func's first result, from which epsfcn follows unless "
      "it was given."},
     {NULL, NULL, 0, NULL},

@@ -10,10 +10,18 @@ from ._leastsq import leastsq
 
 if TYPE_CHECKING:
     from ._compiled import compiled
+    from ._many import leastsq_many
+    from ._many_result import ManyFits
     from ._report import Report, report
 else:
     # What a fit does not need is imported when it is asked for.
-    _LATER = {"compiled": "_compiled", "Report": "_report", "report": "_report"}
+    _LATER = {
+        "ManyFits": "_many_result",
+        "Report": "_report",
+        "compiled": "_compiled",
+        "leastsq_many": "_many",
+        "report": "_report",
+    }
 
     def __getattr__(name):
         if name not in _LATER:
@@ -30,12 +38,14 @@ else:
 
 __all__ = [
     "FitError",
+    "ManyFits",
     "OptimizeWarning",
     "Report",
     "__version__",
     "compiled",
     "curve_fit",
     "leastsq",
+    "leastsq_many",
     "report",
     "show_config",
 ]

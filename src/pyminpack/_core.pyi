@@ -85,3 +85,60 @@ class Compiled:
     def has_jacobian(self) -> bool: ...
     @property
     def k(self) -> int | None: ...
+
+_Points = tuple[NDArray[np.float64], NDArray[np.intp]]  # (k, N), and whose they are
+
+_Table = NDArray[np.float64]
+
+# x0 (B, N), diag (1 or B, N), weights and ydata (1 or B, M)
+_Given = tuple[_Table, _Table | None, _Table | None, _Table | None]
+
+# x, ier, nfev, njev, fnorm, sums of squares, cov_x: written to
+_Results = tuple[
+    _Table,
+    NDArray[np.intc],
+    NDArray[np.intc],
+    NDArray[np.intc],
+    NDArray[np.float64],
+    NDArray[np.float64] | None,
+    NDArray[np.float64] | None,
+]
+
+# ftol, xtol, gtol, factor, maxfev, epsfcn, qr
+_Options = tuple[float, float, float, float, int, float | None, int]
+
+@final
+class Lockstep:
+    done: Final[int]  # fits
+
+    def __new__(
+        cls,
+        given: _Given,
+        results: _Results,
+        options: _Options,
+        differences: bool,
+        size: int,  # fits under way at once; 0: as suits
+        /,
+    ) -> Self: ...
+    def points(self) -> _Points | None: ...
+    def take(self, residuals: NDArray[np.float64], /) -> None: ...
+    def jacobian_points(self) -> _Points | None: ...
+    def take_jacobian(self, jacobians: NDArray[np.float64], /) -> None: ...
+    def set_epsfcn(self, type_num: int, /) -> None: ...
+
+@final
+class Batch:
+    def __new__(
+        cls,
+        given: _Given,
+        results: _Results,
+        options: _Options,
+        func: Compiled,
+        dfun: Compiled | None,
+        data: NDArray[Any] | None,  # a row for each fit
+        /,
+    ) -> Self: ...
+    def run(self) -> bool: ...
+    def stop(self) -> None: ...
+    @property
+    def done(self) -> int: ...

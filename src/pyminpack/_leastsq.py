@@ -240,6 +240,7 @@ def leastsq(
         raise _not_callable("Dfun", Dfun)
     if type(func) is _core.Compiled or type(Dfun) is _core.Compiled:
         Dfun = settle_compiled(func, Dfun, args)
+        _require_data(func, Dfun)
     full_output = bool(full_output)
     # A copy, because an array that is float64 already may still be misaligned. Here and below,
     # what is usual goes on without a call.
@@ -317,13 +318,19 @@ def leastsq(
 def settle_compiled(func: Any, Dfun: Any, args: object) -> Any:
     """Return where the Jacobian comes from when func or Dfun is compiled."""
     if type(func) is _core.Compiled:
-        if func.k is not None and func.data is None:
-            raise ValueError(f"func reads k = {func.k} numbers of data, and has none")
         if Dfun is None and func.has_jacobian:
             Dfun = func
         if args != () and (Dfun is None or type(Dfun) is _core.Compiled):
             raise TypeError("a compiled function takes no args; give it data")
     return Dfun
+
+
+def _require_data(*functions: Any) -> None:
+    for function in functions:
+        if type(function) is _core.Compiled and function.k is not None and function.data is None:
+            raise ValueError(
+                f"a compiled function reads k = {function.k} numbers of data, and has none"
+            )
 
 
 def _not_callable(name: str, value: object) -> TypeError:
@@ -401,6 +408,6 @@ def _improper(
     if factor <= 0:
         faults.append(f"factor must be positive, and is {factor:g}.")
     if scale is not None and (scale <= 0).any():
-        j = int(np.argmax(scale <= 0))
-        faults.append(f"diag must be positive, and diag[{j}] is {scale[j]:g}.")
+        where = np.argwhere(scale <= 0)[0].tolist()
+        faults.append(f"diag must be positive, and diag{where} is {scale[tuple(where)]:g}.")
     return " ".join(faults)

@@ -1,25 +1,102 @@
-"""Many fits of a func of NumPy: all step together, and func is called once for each step."""
+"""Many fits of a Python function: all step together, and it is called once for each step."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ._leastsq import _FLOAT64
 from ._model import real_array
 
-def run(lockstep, func, Dfun, args, count, col_deriv):
-    first = True
+if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ._core import Lockstep
+
+    _Array = NDArray[np.float64]
+    _Points = tuple[_Array, NDArray[np.intp]]
+
+
+class Evaluated(NamedTuple):
+    """The user's functions and what they are called with after the points."""
+
+    func: Callable[..., Any]
+    Dfun: Callable[..., Any] | None
+    args: tuple[Any, ...]
+    col_deriv: bool
+    fits: int  # how many
+
+    def residuals(self, points: _Points) -> NDArray[Any]:
+        """Return what func gives there, shape (k, M), of whatever real dtype."""
+        k = len(points[1])
+        values = real_array("func", self.func(*points, *self.args))
+        if values.ndim != 2 or len(values) != k:
+            raise self._wrong_residuals(values.shape, k)
+        return values
+
+    def _wrong_residuals(self, shape: tuple[int, ...], k: int) -> ValueError:
+        if len(shape) == 2 and shape[0] == self.fits:
+            hint = (
+                f"; that is a row for each of the {self.fits} fits: of what belongs to fits take "
+                "what index says, data[index]"
+            )
+        elif len(shape) == 1 and k == 1:
+            hint = f"; for a single point, too, there must be rows, shape (1, {shape[0]})"
+        else:
+            hint = ""
+        return ValueError(
+            f"func returned an array of shape {shape}, and must return a row of residuals for each "
+            f"of the {k} points, shape ({k}, M){hint}"
+        )
+
+    def jacobians(self, points: _Points, m: int) -> NDArray[Any]:
+        """Return what Dfun gives there, shape (k, M, N), of whatever real dtype."""
+        assert self.Dfun is not None
+        k, n = points[0].shape
+        values = real_array("Dfun", self.Dfun(*points, *self.args))
+        shape = (k, n, m) if self.col_deriv else (k, m, n)
+        if values.shape != shape:
+            if n > 1 or values.shape != (k, m):
+                raise self._wrong_jacobians(shape, values.shape)
+            values = values.reshape(shape)
+        return values.transpose(0, 2, 1) if self.col_deriv else values
+
+    def _wrong_jacobians(self, shape: tuple[int, ...], found: tuple[int, ...]) -> TypeError:
+        name = getattr(self.Dfun, "__name__", None)
+        hint = ""
+        if len(found) == 3 and found[0] == self.fits and found[1:] == shape[1:]:
+            hint = (
+                f" That is a matrix for each of the {self.fits} fits: make those that index says."
+            )
+        return TypeError(
+            "leastsq_many: there is a mismatch between the input and output shape of the 'Dfun' "
+            f"argument{'' if name is None else f' {name!r}'}. Shape should be {shape} but it is "
+            f"{found}.{hint}"
+        )
+
+
+def step_together(lockstep: Lockstep, evaluated: Evaluated, told: Callable[[int], None]) -> None:
+    """Evaluate what the fits wait for until there are none, and tell how many are done."""
+    m = 0
     while (points := lockstep.points()) is not None:
-        values = func(*points, *args)
-        values = np.ascontiguousarray(values)
-        if first:
+        told(lockstep.done)
+        values = evaluated.residuals(points)
+        if m == 0:
+            m = values.shape[1]
             lockstep.set_epsfcn(values.dtype.num)
-            first = False
-        lockstep.take(np.ascontiguousarray(values, dtype=float))
-        if Dfun is not None:
-            points = lockstep.jacobian_points()
-            if points is not None:
-                J = Dfun(*points, *args)
-                lockstep.take_jacobian(J)
+        lockstep.take(_readable(values))
+        del points, values  # which are large
+        if evaluated.Dfun is not None and (points := lockstep.jacobian_points()) is not None:
+            lockstep.take_jacobian(_readable(evaluated.jacobians(points, m)))
+    told(lockstep.done)
+
+
+def _readable(values: NDArray[Any]) -> _Array:
+    """Return values as C takes them: float64, and residuals without gaps."""
+    flags = values.flags
+    if values.dtype is _FLOAT64 and flags.aligned and (flags.c_contiguous or values.ndim == 3):
+        return values
+    return np.array(values, dtype=_FLOAT64, order="C")

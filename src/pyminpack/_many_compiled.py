@@ -1,0 +1,98 @@
+"""Many fits of a compiled function: threads take them without the GIL."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core
+from ._leastsq import _FLOAT64, _as_float64
+
+if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+_PATIENCE = 0.05  # seconds between two looks at the threads
+
+
+def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[Any] | None:
+    """Return the data with a row for each fit; None where each fit has what its function has."""
+    if data is None:
+        for function in functions:
+            _require_own(function, count)
+        return None
+    array = np.asarray(data)
+    if array.dtype.kind == "V" and not array.dtype.hasobject:
+        fits = array.ndim >= 1 and array.shape[0] == count
+    elif isinstance(data, np.ndarray) and array.dtype != _FLOAT64:
+        raise TypeError(
+            f"data must be float64, or of a structured dtype, and not of {array.dtype}: func gets "
+            "the address of the numbers as they are; convert them with data.astype(float), or hand "
+            "over what func expects with data.view(numpy.void)"
+        )
+    else:
+        array = _as_float64("data", array)
+        fits = array.ndim == 2 and array.shape[0] == count
+    if not fits:
+        raise ValueError(
+            f"data must have shape ({count}, k), a row for each fit, and has shape {array.shape}"
+        )
+    rows = np.require(array, requirements=["C", "A"])
+    size = rows.nbytes // count
+    for function in functions:
+        if function.k is not None and size < 8 * function.k:
+            raise ValueError(
+                f"data are too short: func reads k = {function.k} numbers, and a row has "
+                f"{size / 8:g}"
+            )
+    return rows
+
+
+def _require_own(function: _core.Compiled, count: int) -> None:
+    if function.k is not None and function.data is None:
+        raise ValueError(
+            f"func reads k = {function.k} numbers of data, and has none; give data, a row for each "
+            "fit"
+        )
+    own = function.data
+    if isinstance(own, np.ndarray) and own.ndim == 2 and len(own) == count > 1:
+        raise ValueError(
+            f"func's own data have shape {own.shape}; if these are rows for the fits, give them to "
+            "leastsq_many as data; if all fits share them, give func data.ravel()"
+        )
+
+
+def drive(batch: _core.Batch, workers: int, told: Callable[[int], None]) -> None:
+    """Make the fits with so many threads, this one included, and tell how many are done."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while batch.run():
+                pass
+        except BaseException as error:
+            failures.append(error)
+            batch.stop()
+
+    threads = [Thread(target=work) for _ in range(workers - 1)]
+    try:
+        for thread in threads:
+            thread.start()
+        while batch.run():
+            told(batch.done)
+        for thread in threads:
+            while thread.is_alive():
+                told(batch.done)
+                thread.join(_PATIENCE)
+    except BaseException:
+        batch.stop()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
+    if failures:
+        raise failures[0]
+    told(batch.done)
