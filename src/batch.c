@@ -269,9 +269,9 @@ batch_get_done(PyObject *object, void *Py_UNUSED(closure))
 
 static const PyMethodDef batch_methods[] = {
     {"run", batch_run, METH_NOARGS,
-     "run()\n--\n\nMake fits for a while; whether some are left to begin."},
+     "run($self, /)\n--\n\nMake fits for a while; whether some are left to begin."},
     {"stop", batch_stop, METH_NOARGS,
-     "stop()\n--\n\nHave every run() end, and no fit begin."},
+     "stop($self, /)\n--\n\nHave every run() end, and no fit begin."},
     {NULL, NULL, 0, NULL},
 };
 
