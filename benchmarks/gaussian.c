@@ -1,6 +1,6 @@
 /* Residuals and Jacobian of a Gaussian peak on an offset, on 5 by 5 pixels, in
-   the signature that pyminpack.compiled takes. p are the 25 counts, row by row;
-   x are amplitude, x0, y0, width and offset.
+   the signature that pyminpack.compiled takes. p are the 25 counts, row by
+   row; x are amplitude, x0, y0, width and offset.
 
    The exponential is that of a row times that of a column. benchmarks/loads.py
    computes the same in NumPy, each product in the same order. */

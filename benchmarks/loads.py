@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .problems import EPSFCN, Vector
+
+Numbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,9 @@ GPUFIT = {"ftol": 1e-4, "xtol": 1e-4, "maxfev": 11}
 def peak_residuals(x: Vector, counts: Vector) -> Vector:
     distances = PIXELS - x[1:3, None]
     along_x, along_y = np.exp(distances * distances * (-0.5 / (x[3] * x[3])))
-    peak: Vector = x[0] * (along_y[:, None] * along_x) + x[4]
-    return peak.ravel() - counts
+    peak = x[0] * (along_y[:, None] * along_x) + x[4]
+    residuals: Vector = peak.ravel() - counts
+    return residuals
 
 
 def peak_jacobian(x: Vector, counts: Vector) -> Vector:
@@ -82,19 +86,19 @@ def peak_jacobian(x: Vector, counts: Vector) -> Vector:
     return columns.reshape(5, SIDE * SIDE)
 
 
-def peaks_residuals(points: Vector, index: Vector, counts: Vector) -> Vector:
+def peaks_residuals(points: Vector, index: Numbers, counts: Vector) -> Vector:
     distances = PIXELS - points[:, 1:3, None]
     widths = points[:, 3, None, None]
     along = np.exp(distances * distances * (-0.5 / (widths * widths)))
     peaks = along[:, 1, :, None] * along[:, 0, None, :]
     peaks *= points[:, 0, None, None]
     peaks += points[:, 4, None, None]
-    residuals = peaks.reshape(-1, SIDE * SIDE)
+    residuals: Vector = peaks.reshape(-1, SIDE * SIDE)
     residuals -= counts[index]
     return residuals
 
 
-def peaks_jacobian(points: Vector, index: Vector, counts: Vector) -> Vector:
+def peaks_jacobian(points: Vector, index: Numbers, counts: Vector) -> Vector:
     distances = PIXELS - points[:, 1:3, None]
     squares = distances * distances
     widths = points[:, 3, None, None]
@@ -118,7 +122,8 @@ def gaussian_peaks(count: int) -> Load:
     true = np.empty((count, 5))
     true[:, 0], true[:, 3], true[:, 4] = 500.0, 1.0, 10.0
     true[:, 1:3] = rng.uniform(1.5, 2.5, size=(count, 2))
-    expected = peaks_residuals(true, np.arange(count), np.zeros((count, SIDE * SIDE)))
+    nothing = np.zeros((count, SIDE * SIDE))
+    expected = peaks_residuals(true, np.arange(count), nothing)
     return Load(
         "Gaussian peaks", true * rng.uniform(0.9, 1.1, size=true.shape),
         rng.poisson(expected).astype(np.float64), peak_residuals, peaks_residuals, peak_jacobian,
@@ -146,7 +151,8 @@ def decay_slopes(t: Vector, a: Any, b: Any, c: Any) -> Vector:
 
 
 def decay_residuals(x: Vector, y: Vector) -> Vector:
-    return decay(TIMES, *x) - y
+    residuals: Vector = decay(TIMES, *x) - y
+    return residuals
 
 
 def decay_jacobian(x: Vector, y: Vector) -> Vector:
@@ -157,11 +163,12 @@ def decay_jacobian(x: Vector, y: Vector) -> Vector:
     return columns
 
 
-def decays_residuals(points: Vector, index: Vector, y: Vector) -> Vector:
-    return decay(TIMES, *points.T[:, :, None]) - y[index]
+def decays_residuals(points: Vector, index: Numbers, y: Vector) -> Vector:
+    residuals: Vector = decay(TIMES, *points.T[:, :, None]) - y[index]
+    return residuals
 
 
-def decays_jacobian(points: Vector, index: Vector, y: Vector) -> Vector:
+def decays_jacobian(points: Vector, index: Numbers, y: Vector) -> Vector:
     a, b = points.T[:2, :, None]
     columns = np.empty((len(points), 3, TIMES.size))
     np.exp(-b * TIMES, out=columns[:, 0])

@@ -42,8 +42,7 @@ def curves_of(load: dict[str, Any]) -> dict[str, list[tuple[int, float]]]:
     curves: dict[str, list[tuple[int, float]]] = {}
     for record in load["sizes"]:
         for name, rate in rates(record).items():
-            if record["times"][name]["fits"] == record["count"]:
-                curves.setdefault(name, []).append((record["count"], rate))
+            curves.setdefault(name, []).append((record["times"][name]["fits"], rate))
     return curves
 
 

@@ -135,8 +135,8 @@ def losses_of_many(run: dict[str, Any]) -> Iterable[str]:
                 share, where = min(slower)
                 counts = ", ".join(thousands(count) for _, count in slower)
                 yield (
-                    f"{name}: *{way}* makes fewer fits per second than *{other}* at {counts} "
-                    f"fits; {share:.2f} of them at {thousands(where)}."
+                    f"{name}: *{way}* makes fewer fits per second than *{other}* at B = {counts}; "
+                    f"{share:.2f} of them at B = {thousands(where)}."
                 )
 
 
