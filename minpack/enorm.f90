@@ -38,9 +38,9 @@ pure real(dp) function enorm_(n, x) bind(c, name="enorm_")
         xabs = abs(x(i))
         medium = medium + xabs**2
         if (xabs > highest) highest = xabs
-        if (xabs == 0) xabs = 1
         if (xabs < lowest) lowest = xabs
     end do
+    if (lowest == 0) lowest = lowest_but_zero(n, x)
     if (are_medium(n, lowest, highest, medium)) then
         enorm_ = sqrt(medium)
     else
@@ -66,56 +66,73 @@ pure subroutine column_norms(m, n, a, lda, norms)
         !! shape (n); the norms
 
     ! Locals
-    integer(ip) :: j, done
+    integer(ip) :: first, last
+    real(dp) :: four(4)
 
-    done = n - mod(n, 4)
-    do j = 1, done, 4
-        call four_norms(m, a(1, j), lda, norms(j))
-    end do
-    do j = done + 1, n
-        norms(j) = enorm_(m, a(1, j))
+    do first = 1, n, 4
+        last = min(first + 3, n)
+        if (first == n) then
+            norms(n) = enorm_(m, a(1, n))
+        else
+            call four_norms(m, a(1, first), a(1, first + 1), a(1, min(first + 2, n)), a(1, last), &
+                            four)
+            norms(first:last) = four(1:last - first + 1)
+        end if
     end do
 end subroutine column_norms
 
-pure subroutine four_norms(m, a, lda, norms)
-!! `column_norms` of four columns.
+pure subroutine four_norms(n, a, b, c, d, norms)
+!! `enorm_` of four vectors.
 
     ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: lda
-        !! leading dimension of `a`
-    real(dp), intent(in) :: a(lda, 4)
-        !! shape (lda, 4); the matrix
+    integer(ip), intent(in) :: n
+        !! number of components
+    real(dp), intent(in) :: a(n), b(n), c(n), d(n)
+        !! shape (n); the vectors, of which some may be the same
 
     ! Outputs
-    real(dp), intent(inout) :: norms(4)
+    real(dp), intent(out) :: norms(4)
         !! shape (4); the norms
 
     ! Locals
-    real(dp) :: medium(4), lowest, highest, xabs
+    real(dp) :: medium(4), xabs(4), lowest(4), highest(4)
     integer(ip) :: i, j
 
     medium = 0
     lowest = 1
     highest = 0
-    do i = 1, m
+    do i = 1, n
+        xabs = abs([a(i), b(i), c(i), d(i)])
+        medium = medium + xabs**2
         do j = 1, 4
-            xabs = abs(a(i, j))
-            medium(j) = medium(j) + xabs**2
-            if (xabs > highest) highest = xabs
-            if (xabs == 0) xabs = 1
-            if (xabs < lowest) lowest = xabs
+            if (xabs(j) > highest(j)) highest(j) = xabs(j)
+            if (xabs(j) < lowest(j)) lowest(j) = xabs(j)
         end do
     end do
-    do j = 1, 4
-        if (are_medium(m, lowest, highest, medium(j))) then
-            norms(j) = sqrt(medium(j))
-        else
-            norms(j) = norm_by_classes(m, a(1, j))
-        end if
-    end do
+    norms = sqrt(medium)
+    if (.not. are_medium(n, lowest(1), highest(1), medium(1))) norms(1) = enorm_(n, a)
+    if (.not. are_medium(n, lowest(2), highest(2), medium(2))) norms(2) = enorm_(n, b)
+    if (.not. are_medium(n, lowest(3), highest(3), medium(3))) norms(3) = enorm_(n, c)
+    if (.not. are_medium(n, lowest(4), highest(4), medium(4))) norms(4) = enorm_(n, d)
 end subroutine four_norms
+
+pure real(dp) function lowest_but_zero(n, x)
+!! The smallest magnitude that is not zero, or 1.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of components
+    real(dp), intent(in) :: x(n)
+        !! the vector, shape (n)
+
+    ! Locals
+    integer(ip) :: i
+
+    lowest_but_zero = 1
+    do i = 1, n
+        if (x(i) /= 0 .and. abs(x(i)) < lowest_but_zero) lowest_but_zero = abs(x(i))
+    end do
+end function lowest_but_zero
 
 pure logical function are_medium(n, lowest, highest, medium)
 !! Whether the sum of squares of n components is what their norm comes from.

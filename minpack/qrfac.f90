@@ -93,7 +93,11 @@ pure subroutine factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa, rhs)
 
     do j = 1, min(m, n)
         if (pivot /= 0) call bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
-        norm = enorm_(m - j + 1, a(j, j))
+        if (j == 1) then
+            norm = rdiag(1) ! of the whole column, which is as it came
+        else
+            norm = enorm_(m - j + 1, a(j, j))
+        end if
         if (norm /= 0) then
             ! The sign makes u(j) = 1 + |a(j, j)|/norm, a sum without cancellation.
             if (a(j, j) < 0) norm = -norm
@@ -152,7 +156,9 @@ pure subroutine bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
         a(i, j) = a(i, kmax)
         a(i, kmax) = swap
     end do
-    rdiag(kmax) = rdiag(j)
+    swap = rdiag(j)
+    rdiag(j) = rdiag(kmax)
+    rdiag(kmax) = swap
     wa(kmax) = wa(j)
     k = ipvt(j)
     ipvt(j) = ipvt(kmax)

@@ -131,9 +131,15 @@ take_options(Options *options, PyObject *values)
         return -1;
     }
     options->epsfcn = -1.0;
-    return items[5] == Py_None
-               ? 0
-               : options_read_epsfcn(options, items[5], NPY_DOUBLE);
+    if (items[5] == Py_None) {
+        return 0;
+    }
+    if (options_read_epsfcn(options, items[5], NPY_DOUBLE) < 0) {
+        return -1;
+    }
+    /* Whatever is below the machine epsilon stands for that. */
+    options->epsfcn = fmax(options->epsfcn, 0.0);
+    return 0;
 }
 
 int
@@ -207,19 +213,29 @@ weigh(int m, const double *weights, double *values)
     }
 }
 
-int
-fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
+void
+fits_take_residuals(const Fits *fits, npy_intp fit, int m,
+                    const double *values, double *f)
 {
     if (fits->ydata != NULL) {
         const double *y = fits_row(fits->ydata, fit);
 
         for (npy_intp i = 0; i < m; i++) {
-            f[i] -= y[i];
+            f[i] = values[i] - y[i];
         }
+    }
+    else if (f != values) {
+        memcpy(f, values, (size_t)m * sizeof(double));
     }
     if (fits->weights != NULL) {
         weigh(m, fits_row(fits->weights, fit), f);
     }
+}
+
+int
+fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
+{
+    fits_take_residuals(fits, fit, m, f, f);
     return convert_all_finite(f, m);
 }
 

@@ -45,9 +45,12 @@ int fits_check_size(const Fits *fits, npy_intp m);
 /* The row of an array of Fits that belongs to a fit. */
 double *fits_row(PyArrayObject *array, npy_intp fit);
 
-/* The residuals in place of what func returned: the difference to ydata, then
- * the weights. What weighs nothing is zero, also where it is NaN. Returns
- * whether all of them are finite. Needs no GIL. */
+/* The residuals f of what func returned: the difference to ydata, then the
+ * weights. What weighs nothing is zero, also where it is NaN. Needs no GIL. */
+void fits_take_residuals(const Fits *fits, npy_intp fit, int m,
+                         const double *values, double *f);
+
+/* The same in place; returns whether all of them are finite. */
 int fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f);
 
 /* The weights for the rows of a column-major Jacobian. Needs no GIL. */

@@ -26,9 +26,10 @@ typedef struct {
     PyObject ob_base;
     Fits fits;
     Slots slots;
-    npy_intp size;      /* slots that were asked for; 0: as suits */
-    npy_intp points;    /* rows that take() waits for, */
-    npy_intp jacobians; /* and take_jacobian(); 0: not waiting */
+    npy_intp size; /* slots that were asked for; 0: as suits */
+    /* Rows that take() waits for, and take_jacobian(). 0: it waits for none,
+     * also where the slots have gone on since they were asked for. */
+    npy_intp points, jacobians;
     atomic_int busy;
 } Lockstep;
 
@@ -148,6 +149,7 @@ gather_points(Lockstep *self)
     PyObject *pair;
 
     slots_settle(slots, &self->fits);
+    self->jacobians = 0; /* the slots may stand in another order now */
     for (npy_intp i = 0; i < slots->used; i++) {
         rows += slots_points(slots, &slots->slots[i]);
     }
@@ -212,51 +214,22 @@ is_answer(PyObject *values, int ndim, npy_intp rows)
     return 0;
 }
 
-/* Copy the residuals at the points of one slot to where they belong. Returns
- * how many points these were. */
-static int
-take_residuals(Lockstep *self, Slot *slot, const double *values)
+/* Let other threads run, where what is to do takes long enough. */
+static PyThreadState *
+release_gil(const Lockstep *self)
 {
-    const int m = self->slots.m;
-    int rows = slots_points(&self->slots, slot);
-    double *target = slot->state.request == LM_JACOBIAN ? slot->fjac
-                     : slot->state.request == LM_TRIAL  ? slot->ftrial
-                                                        : slot->fvec;
-
-    if (rows == 0) {
-        return 0;
-    }
-    memcpy(target, values, (size_t)rows * (size_t)m * sizeof(double));
-    for (npy_intp j = 0; j < rows; j++) {
-        slot->finite =
-            fits_weigh_residuals(&self->fits, slot->fit, m, target + j * m);
-    }
-    slot->nfev += rows;
-    return rows;
-}
-
-/* Go on with the slots whose answers came: those that waited for Jacobians,
- * or for residuals. 0, or -1 with an exception. */
-static int
-advance(Lockstep *self, int jacobians)
-{
-    Slots *slots = &self->slots;
+    const Slots *slots = &self->slots;
     double n = self->fits.n;
     double work = (double)slots->used * slots->m * n * n;
-    PyThreadState *released = NULL;
-    int status = 0;
 
-    if (work >= GIL_FREE_WORK) {
-        released = PyEval_SaveThread();
-    }
-    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
-        Slot *slot = &slots->slots[i];
+    return work >= GIL_FREE_WORK ? PyEval_SaveThread() : NULL;
+}
 
-        if (jacobians ? slots_wants_jacobian(slots, slot)
-                      : slots_points(slots, slot) > 0) {
-            status = slots_advance(slots, &self->fits, slot);
-        }
-    }
+/* Returns status; where that is -1 memory was lacking, and an exception is
+ * set. */
+static int
+restore_gil(PyThreadState *released, int status)
+{
     if (released != NULL) {
         PyEval_RestoreThread(released);
     }
@@ -264,6 +237,25 @@ advance(Lockstep *self, int jacobians)
         PyErr_NoMemory();
     }
     return status;
+}
+
+/* Put what func returned at the points of one slot where it belongs. */
+static void
+take_residuals(Lockstep *self, Slot *slot, int rows, const double *values)
+{
+    const int m = self->slots.m;
+    double *target = slot->state.request == LM_JACOBIAN ? slot->fjac
+                     : slot->state.request == LM_TRIAL  ? slot->ftrial
+                                                        : slot->fvec;
+
+    for (npy_intp j = 0; j < rows; j++) {
+        fits_take_residuals(&self->fits, slot->fit, m, values + j * m,
+                            target + j * m);
+    }
+    if (slot->state.request != LM_JACOBIAN) {
+        slot->finite = convert_all_finite(target, m);
+    }
+    slot->nfev += rows;
 }
 
 /* Learn m from the first answer. 0, or -1 with an exception. */
@@ -285,6 +277,8 @@ take(Lockstep *self, PyArrayObject *values)
 {
     Slots *slots = &self->slots;
     const double *row = PyArray_DATA(values);
+    PyThreadState *released;
+    int status = 0;
 
     if (slots->slots == NULL && open_slots(self, PyArray_DIM(values, 1)) < 0) {
         return -1;
@@ -295,12 +289,20 @@ take(Lockstep *self, PyArrayObject *values)
                      (Py_ssize_t)PyArray_DIM(values, 1), slots->m);
         return -1;
     }
-    self->points = 0;
-    for (npy_intp i = 0; i < slots->used; i++) {
-        row +=
-            (npy_intp)take_residuals(self, &slots->slots[i], row) * slots->m;
+    self->points = self->jacobians = 0;
+    released = release_gil(self);
+    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
+        Slot *slot = &slots->slots[i];
+        int rows = slots_points(slots, slot);
+
+        if (rows > 0) {
+            take_residuals(self, slot, rows, row);
+            row += (npy_intp)rows * slots->m;
+            /* At once, while all this is in the cache. */
+            status = slots_advance(slots, &self->fits, slot);
+        }
     }
-    return advance(self, 0);
+    return restore_gil(released, status);
 }
 
 static PyObject *
@@ -374,6 +376,8 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         .down = PyArray_STRIDE(values, 1),
         .right = PyArray_STRIDE(values, 2),
     };
+    PyThreadState *released;
+    int status = 0;
 
     if (PyArray_DIM(values, 1) != slots->m ||
         PyArray_DIM(values, 2) != self->fits.n) {
@@ -382,8 +386,9 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
                         "column for each variable");
         return -1;
     }
-    self->jacobians = 0;
-    for (npy_intp i = 0; i < slots->used; i++) {
+    self->points = self->jacobians = 0;
+    released = release_gil(self);
+    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
         Slot *slot = &slots->slots[i];
 
         if (slots_wants_jacobian(slots, slot)) {
@@ -391,9 +396,10 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
             fits_weigh_jacobian(&self->fits, slot->fit, slots->m, slot->fjac);
             slot->njev++;
             matrix.first += PyArray_STRIDE(values, 0);
+            status = slots_advance(slots, &self->fits, slot);
         }
     }
-    return advance(self, 1);
+    return restore_gil(released, status);
 }
 
 static PyObject *

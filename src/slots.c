@@ -9,7 +9,7 @@
 #ifdef PYMINPACK_BLOCKED
 
 /* Memory of the slots that suits the caches, in doubles. */
-#define WINDOW (1 << 18)
+#define WINDOW (1 << 17)
 
 void
 slots_clear(Slots *slots)
@@ -155,22 +155,24 @@ finish(Slots *slots, Fits *fits, Slot *slot)
 static void
 close_ranks(Slots *slots)
 {
-    npy_intp kept = 0;
+    for (npy_intp i = 0; i < slots->used;) {
+        Slot slot = slots->slots[i];
 
-    for (npy_intp i = 0; i < slots->used; i++) {
-        if (slots->slots[i].state.request != LM_FINISHED) {
-            Slot slot = slots->slots[kept];
-
-            slots->slots[kept++] = slots->slots[i];
-            slots->slots[i] = slot;
+        if (slot.state.request != LM_FINISHED) {
+            i++;
+            continue;
         }
+        slots->used--;
+        slots->slots[i] = slots->slots[slots->used];
+        slots->slots[slots->used] = slot;
     }
-    slots->used = kept;
 }
 
 void
 slots_settle(Slots *slots, Fits *fits)
 {
+    int gaps = 0;
+
     for (npy_intp i = 0; i < slots->used; i++) {
         Slot *slot = &slots->slots[i];
 
@@ -178,8 +180,18 @@ slots_settle(Slots *slots, Fits *fits)
             !guard_trial(&slot->guard, slot->trial)) {
             finish(slots, fits, slot);
         }
+        if (slot->state.request == LM_FINISHED) {
+            if (slots->next < fits->count) {
+                begin(slots, fits, slot);
+            }
+            else {
+                gaps = 1;
+            }
+        }
     }
-    close_ranks(slots);
+    if (gaps) {
+        close_ranks(slots);
+    }
     while (slots->used < slots->size && slots->next < fits->count) {
         begin(slots, fits, &slots->slots[slots->used++]);
     }

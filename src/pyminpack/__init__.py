@@ -10,15 +10,18 @@ from ._leastsq import leastsq
 
 if TYPE_CHECKING:
     from ._compiled import compiled
+    from ._curve_fit_many import CurveFitMany, curve_fit_many
     from ._many import leastsq_many
     from ._many_result import ManyFits
     from ._report import Report, report
 else:
     # What a fit does not need is imported when it is asked for.
     _LATER = {
+        "CurveFitMany": "_curve_fit_many",
         "ManyFits": "_many_result",
         "Report": "_report",
         "compiled": "_compiled",
+        "curve_fit_many": "_curve_fit_many",
         "leastsq_many": "_many",
         "report": "_report",
     }
@@ -37,6 +40,7 @@ else:
 
 
 __all__ = [
+    "CurveFitMany",
     "FitError",
     "ManyFits",
     "OptimizeWarning",
@@ -44,6 +48,7 @@ __all__ = [
     "__version__",
     "compiled",
     "curve_fit",
+    "curve_fit_many",
     "leastsq",
     "leastsq_many",
     "report",

@@ -107,12 +107,17 @@ def settle_data(
         keep = None
     else:
         x, y, keep = _omit_nan(x, y)
+    _require_finite_under(nan_policy, y)
+    return x, y, keep
+
+
+def _require_finite_under(nan_policy: Any, y: _Array) -> None:
+    """Refuse infinity in ydata, which no policy for NaN leaves out."""
     if (infinite := np.isinf(y)).any():
         raise ValueError(
             f"ydata contains infinity ({np.count_nonzero(infinite)} times), and "
             f"nan_policy={nan_policy!r} is about NaN only; leave these points out before"
         )
-    return x, y, keep
 
 
 def _require_policy(nan_policy: object) -> None:

@@ -76,7 +76,116 @@ def leastsq_many(
     progress: _Wish = None,
 ) -> ManyFits:
     """
-    Make B independent fits of M residuals with N variables each.
+    Make B independent fits of M residuals with N variables each, thousands in one call.
+
+    Each fit comes to what `leastsq` makes of it alone, bit for bit, where `func` computes the same
+    values. `func` is a Python function that is called for all fits at once, or of `compiled`.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(X, index, *args)`` returns the residuals at k points, shape (k, M), of any real
+        dtype. The rows of `X`, float64, shape (k, N), are the points, and `index`, shape (k,), says
+        which fit each of them belongs to, from 0 to B - 1; with differences a fit comes several
+        times. Both arrays are fresh at every call. First comes a call for fit 0 alone, k = 1.
+        Or what `compiled` returned, which is called for a fit at a time.
+    x0 : array_like, shape (B, N)
+        The starts, a row for each fit. Copied.
+    args : tuple, optional
+        Further arguments of `func` and `Dfun`. Anything but a tuple is taken as the only one.
+    Dfun : callable, optional
+        ``Dfun(X, index, *args)`` returns the Jacobians, shape (k, M, N), or (k, N, M) with
+        `col_deriv`; for N = 1 also (k, M). Here a fit comes once at most. With a `func` of
+        `compiled` one with a Jacobian, mostly the same. Without it the Jacobians are approximated
+        by forward differences.
+    col_deriv : bool, optional
+        Whether `Dfun` gives the derivatives down the columns, shape (k, N, M).
+    ftol, xtol, gtol : float, optional
+        As `leastsq` has them, for each fit.
+    maxfev : int, optional
+        Limit of the evaluations of one fit. 0 or negative: ``200*(N + 1)``, with `Dfun`
+        ``100*(N + 1)``.
+    epsfcn : float, optional
+        Relative error of `func`, whose root is the relative step of the differences. None: the
+        machine epsilon of the dtype of `func`'s first result, as in `leastsq`.
+    factor : float, optional
+        The first step of a fit is at most `factor` times ``||diag * x||``.
+    diag : array_like, shape (N,) or (B, N), optional
+        Positive scale factors for the variables, for all fits or a row for each. None: the norms
+        of the Jacobian's columns.
+    data : array_like, shape (B, K), optional
+        For a `func` of `compiled` alone: row b is what its `p` points to in fit b. Numbers become
+        float64; structured data stay as they are. None: all fits have the data of `func`.
+    weights : array_like, shape (M,) or (B, M), optional
+        What the residuals and the rows of the Jacobian are multiplied by, for all fits or a row
+        for each: finite and not negative, or boolean. 0 and False say that a value is missing:
+        whatever `func` and `Dfun` give there, NaN included, counts as 0.
+    cov_x : bool, optional
+        Whether to compute `cov_x` of the result.
+    qr : {"auto", "minpack", "blocked"}, optional
+        How the Jacobians are factored, as in `leastsq`.
+    workers : int, optional
+        Threads that make the fits, with a `func` of `compiled`.
+    chunk_size : int, optional
+        How many fits are under way at a time, which bounds the memory; when one is finished the
+        next takes its place. None: as many as suit the caches. Without effect on the results, and
+        with a `func` of `compiled`, where each worker has one.
+    progress : callable or bool, optional
+        ``progress(done, total)`` is called when fits are done, some ten times a second at most,
+        and when all are. True: a bar of tqdm if that is installed, or else a line on stderr.
+
+    Returns
+    -------
+    ManyFits
+        Arrays with a row or element for each fit: `x`, `ier`, `nfev`, `njev`, `fnorm` and `cov_x`.
+        ``x, ier = leastsq_many(...)`` unpacks the first two.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type, N exceeds M, a tolerance, `factor` or `diag` has an
+        improper value, `func` or `Dfun` returns something else than real numbers, or the Jacobian
+        has the wrong shape.
+    ValueError
+        If an argument has the wrong shape, an option is NaN or a weight negative or not finite, or
+        the residuals have the wrong shape or change in number.
+    NotImplementedError
+        If pyminpack was built on another MINPACK than its own.
+
+    Notes
+    -----
+    Whatever `func`, `Dfun` or `progress` raises reaches the caller, and KeyboardInterrupt, too;
+    the attribute `fits` of the exception is a `ManyFits` of what was finished then: the fits whose
+    `ier` is not 0. A fit that fails harms no other and raises no warning. `index` has to be heeded,
+    because finished fits drop out and others take their place: of whatever belongs to the fits
+    `func` takes the rows that it says, ``y[index]``.
+
+    Examples
+    --------
+    Three exponentials, of 20 points each:
+
+    >>> import numpy as np
+    >>> from pyminpack import leastsq_many
+    >>> t = np.linspace(0.0, 4.0, 20)
+    >>> true = np.array([[5.0, 0.5], [4.0, 1.0], [3.0, 1.5]])
+    >>> y = true[:, :1] * np.exp(-true[:, 1:] * t)
+    >>> def residuals(X, index):
+    ...     return X[:, :1] * np.exp(-X[:, 1:] * t) - y[index]
+    >>> fits = leastsq_many(residuals, np.ones((3, 2)))
+    >>> fits
+    <ManyFits: 3 of 3 fits converged>
+    >>> fits.x.round(6)
+    array([[5. , 0.5],
+           [4. , 1. ],
+           [3. , 1.5]])
+
+    Two values are missing, and marked so; what is there does not matter:
+
+    >>> y[1, 3] = y[2, 5] = np.nan
+    >>> leastsq_many(residuals, np.ones((3, 2)), weights=~np.isnan(y)).x.round(6)
+    array([[5. , 0.5],
+           [4. , 1. ],
+           [3. , 1.5]])
     """
     require_lockstep()
     _require_functions(func, Dfun)
@@ -175,7 +284,7 @@ def settle(
         None if scale is None else np.atleast_2d(scale),
         None if weights is None else _weights(weights, count),
         (*tolerances, bound, limit, step, factorisation),
-        0 if chunk_size is None else _at_least_1("chunk_size", chunk_size),
+        0 if chunk_size is None else min(_at_least_1("chunk_size", chunk_size), count),
     )
 
 

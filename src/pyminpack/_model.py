@@ -98,7 +98,7 @@ def jacobian_of(
         values = real_array("jac", jac(xdata, *p))
         if values.shape != shape:
             if n > 1 or values.shape != (m,):
-                raise _jacobian_mismatch(jac, shape, values.shape)
+                raise jacobian_mismatch("curve_fit", jac, shape, values.shape)
             values = values.reshape(shape)
         if weights is None:
             return values
@@ -109,11 +109,12 @@ def jacobian_of(
     return jacobian
 
 
-def _jacobian_mismatch(
-    jac: Callable[..., Any], shape: tuple[int, ...], found: tuple[int, ...]
+def jacobian_mismatch(
+    caller: str, jac: Callable[..., Any], shape: tuple[int, ...], found: tuple[int, ...]
 ) -> TypeError:
+    """Return the exception for a Jacobian of the wrong shape."""
     name = getattr(jac, "__name__", None)
     return TypeError(
-        "curve_fit: there is a mismatch between the input and output shape of the 'jac' argument"
+        f"{caller}: there is a mismatch between the input and output shape of the 'jac' argument"
         f"{'' if name is None else f' {name!r}'}. Shape should be {shape} but it is {found}."
     )
