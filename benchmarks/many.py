@@ -125,12 +125,11 @@ def with_numpy(load: Load) -> Way:
     return at_once(MANY, call)
 
 
-def with_curve_fit_many(load: Load) -> Way:
+def with_curve_fit_many(load: Load, curve: Callable[..., Vector]) -> Way:
     def call(count: int) -> Any:
         return curve_fit_many(
-            load.curve, load.xdata, load.data[:count], load.x0[:count], jac=load.slopes,
-            **load.options,
-        )  # fmt: skip
+            curve, load.xdata, load.data[:count], load.x0[:count], jac=load.slopes, **load.options
+        )
 
     return at_once(CURVE_MANY, call)
 
@@ -165,7 +164,7 @@ def ways_of(load: Load, folder: Path, say: Callable[[str], None]) -> list[Way]:
         else:
             say(f"{load.source} does not take part: no C compiler")
     if load.curve is not None:
-        ways += [curve_loop_of(curve_fit, CURVE_LOOP, load), with_curve_fit_many(load)]
+        ways += [curve_loop_of(curve_fit, CURVE_LOOP, load), with_curve_fit_many(load, load.curve)]
     try:
         from scipy import optimize
     except ImportError as error:
