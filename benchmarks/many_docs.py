@@ -17,10 +17,11 @@ HEADING = "## Compiled functions and many fits\n"
 
 INTRODUCTION = """\
 Thousands of fits of one model, each to data of its own: `leastsq_many` and `curve_fit_many` in one
-call, and loops of `leastsq` and `curve_fit`, pyminpack's and SciPy's. `{command}` measured it and
-wrote this section.
+call, and loops of `leastsq` and `curve_fit`, pyminpack's and SciPy's.
+`{command}` measured it and wrote this section.
 
-- Machine: {processor}, {cores} cores; {system}. All runs in one thread but what says *2 workers*.
+- Machine: {processor}, {cores} cores; {system}.
+  All runs in one thread but what says *2 workers*.
 - pyminpack {version}; {compilers}.
 """
 

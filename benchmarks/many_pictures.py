@@ -7,17 +7,7 @@ from typing import Any
 
 from pyminpack.compare.style import figure_of, save
 
-from .many import (
-    COMPILED_LOOP,
-    COMPILED_MANY,
-    CURVE_LOOP,
-    CURVE_MANY,
-    LOOP,
-    MANY,
-    SCIPY,
-    SCIPY_CURVE,
-    TWO_WORKERS,
-)
+from . import many
 from .many_report import CPUFIT, DERIVATIVES, DIFFERENCES, PEAKS, rates
 
 PICTURES = {"bench-peaks.png": [PEAKS], "bench-exponentials.png": [DIFFERENCES, DERIVATIVES]}
@@ -25,15 +15,15 @@ PICTURES = {"bench-peaks.png": [PEAKS], "bench-exponentials.png": [DIFFERENCES, 
 
 # One call in red, compiled functions in blue, SciPy in grey; loops are dashed.
 STYLES: dict[str, dict[str, Any]] = {
-    TWO_WORKERS: {"color": "C0", "marker": "s", "linewidth": 2.5},
-    COMPILED_MANY: {"color": "C0", "marker": "o", "linewidth": 2.5},
-    COMPILED_LOOP: {"color": "C0", "marker": "o", "linestyle": "--"},
-    MANY: {"color": "C3", "marker": "o", "linewidth": 2.5},
-    LOOP: {"color": "C3", "marker": "o", "linestyle": "--"},
-    CURVE_MANY: {"color": "C1", "marker": "^", "linewidth": 2.5},
-    CURVE_LOOP: {"color": "C1", "marker": "^", "linestyle": "--"},
-    SCIPY: {"color": "0.4", "marker": "o", "linestyle": "--"},
-    SCIPY_CURVE: {"color": "0.4", "marker": "^", "linestyle": "--"},
+    many.TWO_WORKERS: {"color": "C0", "marker": "s", "linewidth": 2.5},
+    many.COMPILED_MANY: {"color": "C0", "marker": "o", "linewidth": 2.5},
+    many.COMPILED_LOOP: {"color": "C0", "marker": "o", "linestyle": "--"},
+    many.MANY: {"color": "C3", "marker": "o", "linewidth": 2.5},
+    many.LOOP: {"color": "C3", "marker": "o", "linestyle": "--"},
+    many.CURVE_MANY: {"color": "C1", "marker": "^", "linewidth": 2.5},
+    many.CURVE_LOOP: {"color": "C1", "marker": "^", "linestyle": "--"},
+    many.SCIPY: {"color": "0.4", "marker": "o", "linestyle": "--"},
+    many.SCIPY_CURVE: {"color": "0.4", "marker": "^", "linestyle": "--"},
 }
 
 

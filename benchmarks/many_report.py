@@ -24,7 +24,7 @@ from .report import NOISE, number, seconds_in_words, title_of
 
 PEAKS = "Gaussian peaks"
 DIFFERENCES, DERIVATIVES = "exponentials, by differences", "exponentials, with a Jacobian"
-# Fits per second of Cpufit in float32 on this very task, as its authors and others published them.
+# Fits per second on this very task that are published for Cpufit, in float32.
 CPUFIT = (60_000, 243_000)
 # Of a load, how many times the fits per second of the other way a way is meant to reach.
 GOALS = [

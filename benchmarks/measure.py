@@ -108,9 +108,7 @@ def run_suite(
     return records
 
 
-def run_compiled(
-    folder: Path, say: Callable[[str], None], suite: str, only: str
-) -> list[dict[str, Any]]:
+def run_compiled(folder: Path, suite: str, only: str) -> list[dict[str, Any]]:
     field = compiled.field(folder, say)
     records = run_suite(compiled.problems(), field, suite, only)
     problems = {problem.name: problem for problem in (make() for make in compiled.problems())}
@@ -143,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.part != "many":
                 result["problems"] = run_suite(table(options.suite), field, *wanted)
             if options.part != "single":
-                result["compiled"] = run_compiled(Path(folder), say, *wanted)
+                result["compiled"] = run_compiled(Path(folder), *wanted)
                 result["many"] = run_many(*wanted, Path(folder), say)
         except DisagreementError as error:
             say(f"results differ, so no times: {error}")
