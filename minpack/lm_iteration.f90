@@ -20,17 +20,14 @@ use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: epsmch
 use enorm, only: enorm_
 use extrema, only: larger, smaller
+use lm_factors, only: factor_jacobian, factor_triangle
 use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
-use lm_model, only: settle_factors, scaled_gradient_norm, predict_reduction
+use lm_model, only: scaled_gradient_norm, predict_reduction
 use lmpar, only: find_parameter
-use qr_blocked, only: blocked_norm, blocked_spare, blocked_triangle
-use qrfac, only: factor
+use qr_blocked, only: blocked_norm, blocked_spare
 implicit none (type, external)
 private
-public :: lm_advance
-
-integer(ip), parameter :: by_blocks = 48
-    !! the least order of a triangle whose factorisation by blocks is the quicker one
+public :: lm_advance, lm_resume
 
 contains
 
@@ -93,13 +90,8 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         else
             call factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, step, trial, work, ftrial)
         end if
-        call digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, trial, work)
-        if (state%info /= 0) then
-            state%request = finished
-            return
-        end if
-        call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, isa, &
-                     spare)
+        call use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
+                         isa, spare)
 
     case (want_trial)
         call judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, trial, work, ftrial, &
@@ -118,6 +110,89 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
     end select
 end subroutine lm_advance
 
+pure subroutine lm_resume(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial) &
+    bind(c, name="lm_resume")
+!! `lm_advance` for a Jacobian that the caller has factored himself.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the point
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); R in the upper triangle
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); on entry the norms of the Jacobian's columns, on exit x + p
+
+    ! Outputs
+    real(dp), intent(inout) :: step(n)
+        !! shape (n); the step p
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); free between requests
+    real(dp), intent(inout) :: ftrial(n)
+        !! shape (n); work: the room for the residuals is free until they come
+
+    call use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
+end subroutine lm_resume
+
+pure subroutine use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
+                            isa, spare)
+!! Go on to the next trial point once the Jacobian has been factored, or finish.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    integer(ip), intent(in), optional :: isa
+        !! given: the instruction set for work by blocks
+    real(dp), intent(in) :: x(n)
+        !! shape (n); the point
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); R in the upper triangle
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); on entry the norms of the Jacobian's columns, on exit x + p
+
+    ! Outputs
+    real(dp), intent(inout) :: step(n)
+        !! shape (n); the step p
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); free between requests
+    real(dp), intent(inout) :: ftrial(n)
+        !! shape (n); work: the room for the residuals is free until they come
+    real(dp), intent(inout), optional :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); work, to be given with `isa`
+
+    call digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, trial, work)
+    if (state%info /= 0) then
+        state%request = finished
+        return
+    end if
+    call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, isa, spare)
+end subroutine use_factors
+
 pure real(dp) function residual_norm(m, f, isa)
 !! The norm of the residuals: MINPACK's, or where the work is done by blocks the quicker one.
 
@@ -135,87 +210,6 @@ pure real(dp) function residual_norm(m, f, isa)
         residual_norm = enorm_(m, f)
     end if
 end function residual_norm
-
-pure subroutine factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, rdiag, acnorm, work, qtfull)
-!! Factor the Jacobian as MINPACK does, column by column.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of residuals
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`
-    real(dp), intent(in) :: fvec(m)
-        !! shape (m); the residuals at x
-
-    ! In-outputs
-    real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); on entry the Jacobian, on exit its factors
-
-    ! Outputs
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*f(x)
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); work: the diagonal of R
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the Jacobian's columns
-    real(dp), intent(inout) :: work(n)
-        !! shape (n); work
-    real(dp), intent(inout) :: qtfull(m)
-        !! shape (m); work: all of Q'*f(x)
-
-    ! Locals
-    integer(ip), parameter :: pivoting = 1
-
-    qtfull = fvec
-    call factor(m, n, fjac, ldfjac, pivoting, ipvt, n, rdiag, acnorm, work, qtfull)
-    call settle_factors(n, fjac, ldfjac, rdiag, qtfull, qtf)
-end subroutine factor_jacobian
-
-pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, spare)
-!! Factor the triangle that stands for the Jacobian; a small one as MINPACK does.
-
-    ! Inputs
-    integer(ip), intent(in) :: isa
-        !! the instruction set
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the triangle, on exit R with pivoting
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); on entry what belongs to the triangle, on exit the first n components of
-        !! Q'*f(x)
-
-    ! Outputs
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); work: the diagonal of R
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the Jacobian's columns
-    real(dp), intent(inout) :: work(n)
-        !! shape (n); work
-    real(dp), intent(inout) :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work
-
-    ! Locals
-    integer(ip), parameter :: pivoting = 1
-
-    if (n >= by_blocks) then
-        call blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, spare)
-        return
-    end if
-    spare(1:n) = qtf
-    call factor(n, n, r, ldr, pivoting, ipvt, n, rdiag, acnorm, work, spare)
-    call settle_factors(n, r, ldr, rdiag, spare, qtf)
-end subroutine factor_triangle
 
 pure subroutine digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, acnorm, work)
 !! Update the scaling from the Jacobian's norms (More 1978, section 6) and test the gradient.

@@ -5,40 +5,9 @@ use enorm, only: enorm_
 use extrema, only: larger
 implicit none (type, external)
 private
-public :: settle_factors, scaled_gradient_norm, predict_reduction
+public :: scaled_gradient_norm, predict_reduction
 
 contains
-
-pure subroutine settle_factors(n, fjac, ldfjac, rdiag, qtfull, qtf)
-!! Put the diagonal of R where the reflections' leading elements stood, and take what is needed of
-!! Q'*f.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`
-    real(dp), intent(in) :: rdiag(n)
-        !! shape (n); the diagonal of R
-    real(dp), intent(in) :: qtfull(n)
-        !! shape (n); the first n components of Q'*f
-
-    ! In-outputs
-    real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); the factors as `qrfac_` leaves them, on exit with R's diagonal
-
-    ! Outputs
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*f
-
-    ! Locals
-    integer(ip) :: j
-
-    do j = 1, n
-        fjac(j, j) = rdiag(j)
-        qtf(j) = qtfull(j)
-    end do
-end subroutine settle_factors
 
 pure real(dp) function scaled_gradient_norm(n, r, ldr, ipvt, qtf, acnorm, fnorm)
 !! The largest cosine of the angle between the residuals and a column of the Jacobian.

@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "fits.h"
-#include "problem.h"
-#include "solve.h"
+#include "compiled.h"
+#include "slots.h"
 #include "types.h"
+#include "watch.h"
 
 #ifdef PYMINPACK_BLOCKED
 
@@ -31,10 +32,17 @@ typedef struct {
     atomic_int stop;
 } Batch;
 
-/* What one thread works with. */
+/* What one thread works with: as many fits at a time as are factored side by
+ * side. */
 typedef struct {
-    Solve solve;
-    Problem problem;
+    Slots slots;
+    Watch watch;
+    const CompiledFunction *func;
+    const CompiledFunction *dfun; /* NULL: differences */
+    double *points;               /* owned: n by n, where x is displaced */
+    struct timespec begun;        /* when it took the last portion of fits, */
+    long long portion;            /* and how many these were */
+    int no_memory;
 } Worker;
 
 static PyObject *
@@ -54,8 +62,17 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     function = compiled_function(func);
     if (function == NULL ||
-        (dfun != Py_None && compiled_function(dfun) == NULL)) {
-        PyErr_SetString(PyExc_TypeError, "the functions must be compiled");
+        (dfun != Py_None && (compiled_function(dfun) == NULL ||
+                             compiled_function(dfun)->jacobian == NULL))) {
+        PyErr_SetString(PyExc_TypeError,
+                        "the functions must be compiled, and dfun have a "
+                        "Jacobian");
+        return NULL;
+    }
+    if (dfun != Py_None && compiled_function(dfun)->m != function->m) {
+        PyErr_Format(PyExc_ValueError,
+                     "Dfun is compiled for %d residuals, and func gives %d",
+                     compiled_function(dfun)->m, function->m);
         return NULL;
     }
     self = (Batch *)type->tp_alloc(type, 0);
@@ -67,6 +84,10 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     atomic_init(&self->stop, 0);
     if (fits_init(&self->fits, given, results, options) < 0 ||
         fits_check_size(&self->fits, function->m) < 0) {
+        goto error;
+    }
+    if (self->fits.options.epsfcn < 0.0 &&
+        options_read_epsfcn(&self->fits.options, Py_None, NPY_DOUBLE) < 0) {
         goto error;
     }
     if (data != Py_None) {
@@ -105,77 +126,132 @@ batch_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-/* Take all that the fits of one thread need. 0, or -1 with an exception. */
+/* Take all that one thread needs. 0, or -1 with an exception. */
 static int
 hire(Batch *self, Worker *worker)
 {
-    Solve *solve = &worker->solve;
-    Problem *problem = &worker->problem;
-    npy_intp shape[1] = {self->fits.n};
-    PyObject *no_args = PyTuple_New(0);
-    int status;
+    const Fits *fits = &self->fits;
+    size_t n = (size_t)fits->n;
+    int width;
 
-    if (no_args == NULL) {
+    worker->func = compiled_function(self->func);
+    worker->dfun = self->dfun == NULL ? NULL : compiled_function(self->dfun);
+    worker->slots.differences = worker->dfun == NULL;
+    width = slots_together(fits, worker->func->m);
+    if (slots_open(&worker->slots, fits, worker->func->m, width) < 0) {
         return -1;
     }
-    status = problem_init(problem, self->func, self->dfun, no_args,
-                          self->fits.n, 0);
-    Py_DECREF(no_args);
-    if (status < 0 || problem_settle_m(problem) < 0) {
-        return -1;
+    if (worker->dfun == NULL) {
+        /* There is as much as m by n by now. */
+        worker->points = PyMem_New(double, n *n);
+        if (worker->points == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
     }
-    problem->fits = &self->fits;
-    problem->stop = &self->stop;
-    solve->options = self->fits.options;
-    if (solve->options.epsfcn < 0.0 &&
-        options_read_epsfcn(&solve->options, Py_None, NPY_DOUBLE) < 0) {
-        return -1;
-    }
-    solve->x = (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
-    return solve->x == NULL ? -1 : solve_allocate(solve, problem, NULL);
+    return 0;
 }
 
 static void
 dismiss(Worker *worker)
 {
-    problem_clear(&worker->problem);
-    solve_clear(&worker->solve);
+    PyMem_Free(worker->points);
+    slots_clear(&worker->slots);
 }
 
-/* Make one fit and write its results. 0, or -1 where it was stopped from
- * outside. */
-static int
-make_fit(Batch *self, Worker *worker, npy_intp fit)
+/* What a function gets as p for a fit. */
+static void *
+data_of(const Batch *self, const CompiledFunction *function, npy_intp fit)
 {
-    Fits *fits = &self->fits;
-    Solve *solve = &worker->solve;
-    Problem *problem = &worker->problem;
-    const size_t row = (size_t)fits->n * sizeof(double);
-    Outcome outcome;
+    return self->data == NULL ? function->p
+                              : PyArray_BYTES(self->data) +
+                                    fit * PyArray_STRIDE(self->data, 0);
+}
 
-    problem_restart(problem);
-    problem->fit = fit;
-    if (self->data != NULL) {
-        problem->data =
-            PyArray_BYTES(self->data) + fit * PyArray_STRIDE(self->data, 0);
-        problem->derivatives_data = problem->data;
+/* Residuals of a slot's fit at x to f: what the function returned, which is
+ * negative where it stops the fit; or else 0. */
+static int
+run_residuals(const Batch *self, Worker *worker, Slot *slot, const double *x,
+              double *f, int iflag)
+{
+    int status;
+
+    slot->nfev++;
+    status = compiled_residuals(worker->func,
+                                data_of(self, worker->func, slot->fit),
+                                self->fits.n, x, f, iflag);
+    if (status < 0) {
+        return status;
     }
-    memcpy(PyArray_DATA(solve->x), fits_row(fits->x0, fit), row);
-    if (fits->diag != NULL) {
-        memcpy(solve->diag, fits_row(fits->diag, fit), row);
+    slot->finite =
+        fits_weigh_residuals(&self->fits, slot->fit, worker->slots.m, f);
+    return 0;
+}
+
+/* As run_residuals, for the Jacobian or the residuals at displaced points. */
+static int
+run_jacobian(const Batch *self, Worker *worker, Slot *slot)
+{
+    const Fits *fits = &self->fits;
+    const CompiledFunction *dfun = worker->dfun;
+    const int m = worker->slots.m;
+    int status = 0;
+
+    if (dfun != NULL) {
+        slot->njev++;
+        status = dfun->jacobian(data_of(self, dfun, slot->fit), m, fits->n,
+                                slot->x, slot->fvec, slot->fjac, m, 2);
+        fits_weigh_jacobian(fits, slot->fit, m, slot->fjac);
+        return Py_MIN(status, 0);
     }
-    if (solve_fit(solve, problem, &outcome.info) < 0) {
-        return -1;
+    lm_displace(&fits->n, slot->x, &fits->options.epsfcn, worker->points,
+                slot->steps);
+    for (npy_intp j = 0; j < fits->n && status == 0; j++) {
+        if (watch_is_interrupted(&worker->watch)) {
+            return 0; /* which the caller sees, too */
+        }
+        status =
+            run_residuals(self, worker, slot, worker->points + j * fits->n,
+                          slot->fjac + j * m, 2);
     }
-    outcome.nfev = problem->nfev;
-    outcome.njev = problem->njev;
-    outcome.x = PyArray_DATA(solve->x);
-    outcome.fvec = solve->fvec_at;
-    outcome.r = problem->guard.r;
-    outcome.ldr = problem->guard.ldr;
-    outcome.ipvt = solve->ipvt_at;
-    fits_store(fits, fit, problem->m, &outcome, solve->wa);
-    atomic_fetch_add_explicit(&self->done, 1, memory_order_relaxed);
+    return status;
+}
+
+/* Give a slot what it waits for until that has been a Jacobian, or its fit is
+ * finished. 0, or -1 where the fits are to end or memory is lacking. */
+static int
+serve(Batch *self, Worker *worker, Slot *slot)
+{
+    Slots *slots = &worker->slots;
+    int request;
+
+    do {
+        int status;
+
+        request = slot->state.request;
+        if (request == LM_TRIAL && !slots_may_try(slots, &self->fits, slot)) {
+            return 0;
+        }
+        if (watch_is_interrupted(&worker->watch)) {
+            return -1;
+        }
+        status = request == LM_JACOBIAN
+                     ? run_jacobian(self, worker, slot)
+                     : run_residuals(
+                           self, worker, slot,
+                           request == LM_TRIAL ? slot->trial : slot->x,
+                           request == LM_TRIAL ? slot->ftrial : slot->fvec, 1);
+        if (worker->watch.interrupted) {
+            return -1;
+        }
+        if (status < 0) {
+            slots_stop(slots, &self->fits, slot, status);
+        }
+        else if (slots_advance(slots, &self->fits, slot) < 0) {
+            worker->no_memory = 1;
+            return -1;
+        }
+    } while (request != LM_JACOBIAN && slot->state.request != LM_FINISHED);
     return 0;
 }
 
@@ -198,50 +274,67 @@ is_over(const struct timespec *start, double duration)
     return seconds >= duration || seconds < 0.0;
 }
 
-/* Make fits until there are none left or the turn is over, in portions that
- * grow until they take some time. 0, or -1 where a fit was stopped from
- * outside. */
+/* Let a worker begin fits that nobody has begun. Portions grow until they take
+ * some time. */
+static void
+take_portion(Batch *self, Worker *worker)
+{
+    Slots *slots = &worker->slots;
+    long long first;
+
+    if (!is_over(&worker->begun, PORTION)) {
+        worker->portion *= 2;
+    }
+    timespec_get(&worker->begun, TIME_UTC);
+    first = atomic_fetch_add(&self->next, worker->portion);
+    slots->next = (npy_intp)Py_MIN(first, self->fits.count);
+    slots->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
+}
+
+/* Make fits until there are none left; those that are under way when the turn
+ * is over are still made. 0, or -1 where the fits are to end. */
 static int
 make_fits(Batch *self, Worker *worker)
 {
-    long long portion = 1;
-    struct timespec start, begun;
+    Slots *slots = &worker->slots;
+    struct timespec start;
 
     timespec_get(&start, TIME_UTC);
-    do {
-        long long first = atomic_fetch_add(&self->next, portion);
-        long long end = first + portion;
+    worker->begun = start;
+    worker->portion = 1;
+    for (;;) {
+        npy_intp done = slots->done;
 
-        timespec_get(&begun, TIME_UTC);
-        for (long long fit = first; fit < end; fit++) {
-            if (fit >= self->fits.count || atomic_load(&self->stop)) {
-                return 0;
-            }
-            if (make_fit(self, worker, (npy_intp)fit) < 0) {
+        if (slots->next == slots->end && slots->used < slots->size &&
+            !is_over(&start, TURN)) {
+            take_portion(self, worker);
+        }
+        slots_settle(slots, &self->fits);
+        if (slots->used == 0) {
+            return 0;
+        }
+        for (npy_intp i = 0; i < slots->used; i++) {
+            if (serve(self, worker, &slots->slots[i]) < 0) {
                 return -1;
             }
         }
-        if (!is_over(&begun, PORTION)) {
-            portion *= 2;
-        }
-    } while (!is_over(&start, TURN));
-    return 0;
+        slots_flush(slots, &self->fits);
+        atomic_fetch_add(&self->done, slots->done - done);
+    }
 }
 
 static PyObject *
 batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     Batch *self = (Batch *)object;
-    Worker worker = {0};
+    Worker worker = {.watch.stop = &self->stop};
     PyObject *result = NULL;
-    int status = hire(self, &worker);
 
-    if (status == 0) {
-        worker.problem.looked = time(NULL);
-        worker.problem.released = PyEval_SaveThread();
-        status = make_fits(self, &worker);
-        problem_take_gil(&worker.problem);
-        if (worker.problem.no_memory) {
+    if (hire(self, &worker) == 0) {
+        watch_begin(&worker.watch);
+        (void)make_fits(self, &worker);
+        watch_end(&worker.watch);
+        if (worker.no_memory) {
             PyErr_NoMemory();
         }
         if (!PyErr_Occurred()) {

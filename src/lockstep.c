@@ -214,22 +214,28 @@ is_answer(PyObject *values, int ndim, npy_intp rows)
     return 0;
 }
 
-/* Let other threads run, where what is to do takes long enough. */
-static PyThreadState *
-release_gil(const Lockstep *self)
+/* Go on with the slots whose answers came: those that waited for Jacobians, or
+ * for residuals. The GIL is released where that takes long enough; the user's
+ * arrays have been read before. 0, or -1 with an exception. */
+static int
+advance(Lockstep *self, int jacobians)
 {
-    const Slots *slots = &self->slots;
+    Slots *slots = &self->slots;
     double n = self->fits.n;
     double work = (double)slots->used * slots->m * n * n;
+    PyThreadState *released =
+        work >= GIL_FREE_WORK ? PyEval_SaveThread() : NULL;
+    int status = 0;
 
-    return work >= GIL_FREE_WORK ? PyEval_SaveThread() : NULL;
-}
+    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
+        Slot *slot = &slots->slots[i];
 
-/* Returns status; where that is -1 memory was lacking, and an exception is
- * set. */
-static int
-restore_gil(PyThreadState *released, int status)
-{
+        if (jacobians ? slots_wants_jacobian(slots, slot)
+                      : slots_points(slots, slot) > 0) {
+            status = slots_advance(slots, &self->fits, slot);
+        }
+    }
+    slots_flush(slots, &self->fits);
     if (released != NULL) {
         PyEval_RestoreThread(released);
     }
@@ -269,6 +275,10 @@ open_slots(Lockstep *self, npy_intp m)
         slots_clear(&self->slots);
         return -1;
     }
+    /* The first answer is for the first fit alone. */
+    self->slots.end = 1;
+    slots_settle(&self->slots, &self->fits);
+    self->slots.end = self->fits.count;
     return 0;
 }
 
@@ -277,8 +287,6 @@ take(Lockstep *self, PyArrayObject *values)
 {
     Slots *slots = &self->slots;
     const double *row = PyArray_DATA(values);
-    PyThreadState *released;
-    int status = 0;
 
     if (slots->slots == NULL && open_slots(self, PyArray_DIM(values, 1)) < 0) {
         return -1;
@@ -290,19 +298,15 @@ take(Lockstep *self, PyArrayObject *values)
         return -1;
     }
     self->points = self->jacobians = 0;
-    released = release_gil(self);
-    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
-        Slot *slot = &slots->slots[i];
-        int rows = slots_points(slots, slot);
+    for (npy_intp i = 0; i < slots->used; i++) {
+        int rows = slots_points(slots, &slots->slots[i]);
 
         if (rows > 0) {
-            take_residuals(self, slot, rows, row);
-            row += (npy_intp)rows * slots->m;
-            /* At once, while all this is in the cache. */
-            status = slots_advance(slots, &self->fits, slot);
+            take_residuals(self, &slots->slots[i], rows, row);
         }
+        row += (npy_intp)rows * slots->m;
     }
-    return restore_gil(released, status);
+    return advance(self, 0);
 }
 
 static PyObject *
@@ -376,8 +380,6 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         .down = PyArray_STRIDE(values, 1),
         .right = PyArray_STRIDE(values, 2),
     };
-    PyThreadState *released;
-    int status = 0;
 
     if (PyArray_DIM(values, 1) != slots->m ||
         PyArray_DIM(values, 2) != self->fits.n) {
@@ -387,8 +389,7 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         return -1;
     }
     self->points = self->jacobians = 0;
-    released = release_gil(self);
-    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
+    for (npy_intp i = 0; i < slots->used; i++) {
         Slot *slot = &slots->slots[i];
 
         if (slots_wants_jacobian(slots, slot)) {
@@ -396,10 +397,9 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
             fits_weigh_jacobian(&self->fits, slot->fit, slots->m, slot->fjac);
             slot->njev++;
             matrix.first += PyArray_STRIDE(values, 0);
-            status = slots_advance(slots, &self->fits, slot);
         }
     }
-    return restore_gil(released, status);
+    return advance(self, 1);
 }
 
 static PyObject *

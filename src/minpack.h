@@ -102,6 +102,20 @@ void lm_advance(LmState *state, const int *m, const int *n, double *x,
                 int *ipvt, double *qtf, double *step, double *trial,
                 double *work, double *ftrial, const int *isa, double *spare);
 
+/* As lm_advance where the caller has factored the Jacobian: R is in fjac, the
+ * norms of the Jacobian's columns in trial. */
+void lm_resume(LmState *state, const int *n, double *x, double *fjac,
+               const int *ldfjac, double *diag, const int *ipvt, double *qtf,
+               double *step, double *trial, double *work, double *ftrial);
+
+/* qrfac_ with pivoting for 2 matrices, with AVX2 for 4: element (i, j) of the
+ * matrix in a lane is a[(j*m + i)*lanes + lane], and so on; rhs becomes Q'
+ * times it. 0 where something is unusual and nothing of use came out. */
+int lane_qr(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
+            double *acnorm, double *wa);
+int lane_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt,
+                 double *rdiag, double *acnorm, double *wa);
+
 /* The n points where x is displaced for differences, and by how much. */
 void lm_displace(const int *n, const double *x, const double *epsfcn,
                  double *points, double *steps);

@@ -90,16 +90,6 @@ problem_settle_m(Problem *problem)
     return 0;
 }
 
-void
-problem_restart(Problem *problem)
-{
-    problem->nfev = 0;
-    problem->njev = 0;
-    problem->has_triangle = 0;
-    problem->columns = 0;
-    problem->stopped = 0;
-}
-
 static int
 is_referenced_once(PyObject *object)
 {
@@ -201,12 +191,7 @@ problem_of(const int *m)
 void
 problem_take_gil(Problem *problem)
 {
-    if (problem->released != NULL) {
-        PyThreadState *state = problem->released;
-
-        problem->released = NULL;
-        PyEval_RestoreThread(state);
-    }
+    watch_end(&problem->watch);
 }
 
 /* Let other Python threads run if MINPACK has that much to do before it calls
@@ -215,7 +200,7 @@ static void
 leave_gil(Problem *problem, double work)
 {
     if (work >= GIL_FREE_WORK && !problem_is_compiled(problem)) {
-        problem->released = PyEval_SaveThread();
+        watch_begin(&problem->watch);
     }
 }
 

@@ -12,13 +12,10 @@
 #define PYMINPACK_PROBLEM_H
 
 #include "compiled.h"
-#include "fits.h"
 #include "guard.h"
 #include "numpy_api.h"
 #include "triangle.h"
-
-#include <stdatomic.h>
-#include <time.h>
+#include "watch.h"
 
 typedef struct {
     int m;
@@ -34,13 +31,9 @@ typedef struct {
     const CompiledFunction *derivatives; /* dfun's; NULL: it is Python's */
     void *data;                          /* borrowed: what these get as p */
     void *derivatives_data;
-    const Fits *fits;       /* borrowed; NULL, or whose weights apply, */
-    npy_intp fit;           /* and to which fit */
-    const atomic_int *stop; /* borrowed; NULL, or not 0 to end all fits */
-    double *room;           /* borrowed: m by n, for a compiled Jacobian */
-    double *point;          /* borrowed: n, where residuals were asked for */
-    time_t looked;          /* when Ctrl-C was last looked for */
-    int stopped;            /* what a compiled function returned to stop */
+    double *room;  /* borrowed: m by n, for a compiled Jacobian */
+    double *point; /* borrowed: n, where residuals were asked for */
+    int stopped;   /* what a compiled function returned to stop */
     int no_memory;
 
     PyObject *func;          /* strong */
@@ -52,12 +45,12 @@ typedef struct {
 
     const Blocks *blocks; /* borrowed; NULL: the Jacobian whole */
 
-    PyObject *result;        /* strong; NULL, or what func returned first */
-    PyThreadState *released; /* not NULL while MINPACK runs without the GIL */
+    PyObject *result; /* strong; NULL, or what func returned first */
 
     double *first;    /* func's first result until MINPACK asks for it, */
     int first_finite; /* and whether all of it is finite */
 
+    Watch watch; /* without the GIL while MINPACK runs, where that pays */
     Guard guard;
 } Problem;
 
@@ -75,9 +68,6 @@ int problem_is_compiled(const Problem *problem);
 /* Take m from a compiled func, or see to it that a compiled Dfun has the same.
  * 0, or -1 with an exception. */
 int problem_settle_m(Problem *problem);
-
-/* Before another fit with the same functions. */
-void problem_restart(Problem *problem);
 
 /* Call func at x for the first time, and learn m and dtype from what it
  * returns: a new reference to a vector of float64. That may share memory with

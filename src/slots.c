@@ -1,6 +1,7 @@
 #include "slots.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "solve.h"
@@ -93,9 +94,22 @@ begin(Slots *slots, const Fits *fits, Slot *slot)
 }
 
 int
+slots_together(const Fits *fits, int m)
+{
+    int width;
+
+    if (solve_takes_blocks(&fits->options, m, fits->n)) {
+        return 1;
+    }
+    width = lanes_width(triangle_instruction_set(), m, fits->n);
+    return width > 0 ? width : 1;
+}
+
+int
 slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
 {
     int blocks = solve_takes_blocks(&fits->options, m, fits->n);
+    int width;
     size_t each, spare, total;
     double *rest;
 
@@ -103,7 +117,9 @@ slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
     slots->isa = triangle_instruction_set();
     slots->ldr = blocks ? (fits->n + 15) / 16 * 16 : 0;
     each = slot_size(slots, fits->n);
-    spare = blocks ? (size_t)blocked_spare(fits->n) : 0;
+    width = blocks ? 0 : lanes_width(slots->isa, m, fits->n);
+    spare = blocks ? (size_t)blocked_spare(fits->n)
+                   : lanes_size(width, m, fits->n);
     if (size == 0) {
         size = (npy_intp)(WINDOW / each) + 1;
     }
@@ -122,20 +138,19 @@ slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
     }
     rest = slots->memory;
     slots->spare = piece(&rest, spare);
+    lanes_lay_out(&slots->lanes, width, m, fits->n, slots->spare);
     for (npy_intp i = 0; i < slots->size; i++) {
         lay_out(slots, &slots->slots[i], fits->n, &rest);
     }
-    slots->used = 1;
-    begin(slots, fits, slots->slots);
     return 0;
 }
 
 /* Write the results of a fit. */
 static void
-finish(Slots *slots, Fits *fits, Slot *slot)
+write_results(Slots *slots, Fits *fits, Slot *slot, int info)
 {
     const Outcome outcome = {
-        .info = guard_verdict(&slot->guard, slot->state.info),
+        .info = info,
         .nfev = slot->nfev,
         .njev = slot->njev,
         .x = slot->x,
@@ -148,6 +163,35 @@ finish(Slots *slots, Fits *fits, Slot *slot)
     fits_store(fits, slot->fit, slots->m, &outcome, slot->work);
     slots->done++;
     slot->state.request = LM_FINISHED;
+}
+
+static void
+finish(Slots *slots, Fits *fits, Slot *slot)
+{
+    write_results(slots, fits, slot,
+                  guard_verdict(&slot->guard, slot->state.info));
+}
+
+void
+slots_stop(Slots *slots, Fits *fits, Slot *slot, int status)
+{
+    if (slot->state.request == LM_RESIDUAL) {
+        for (npy_intp i = 0; i < slots->m; i++) {
+            slot->fvec[i] = NAN; /* whatever was written there */
+        }
+    }
+    (void)guard_verdict(&slot->guard, slot->state.info);
+    write_results(slots, fits, slot, status);
+}
+
+int
+slots_may_try(Slots *slots, Fits *fits, Slot *slot)
+{
+    if (guard_trial(&slot->guard, slot->trial)) {
+        return 1;
+    }
+    finish(slots, fits, slot);
+    return 0;
 }
 
 /* Take the slots that hold no fit out of the row. Slots are exchanged, so that
@@ -176,12 +220,11 @@ slots_settle(Slots *slots, Fits *fits)
     for (npy_intp i = 0; i < slots->used; i++) {
         Slot *slot = &slots->slots[i];
 
-        if (slot->state.request == LM_TRIAL &&
-            !guard_trial(&slot->guard, slot->trial)) {
-            finish(slots, fits, slot);
+        if (slot->state.request == LM_TRIAL) {
+            (void)slots_may_try(slots, fits, slot);
         }
         if (slot->state.request == LM_FINISHED) {
-            if (slots->next < fits->count) {
+            if (slots->next < slots->end) {
                 begin(slots, fits, slot);
             }
             else {
@@ -192,7 +235,7 @@ slots_settle(Slots *slots, Fits *fits)
     if (gaps) {
         close_ranks(slots);
     }
-    while (slots->used < slots->size && slots->next < fits->count) {
+    while (slots->used < slots->size && slots->next < slots->end) {
         begin(slots, fits, &slots->slots[slots->used++]);
     }
 }
@@ -243,12 +286,67 @@ complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
            (size_t)fits->n * sizeof(double));
 }
 
-int
-slots_advance(Slots *slots, Fits *fits, Slot *slot)
+/* Hand the answer over, and see what the fit waits for next. */
+static void
+answer(Slots *slots, Fits *fits, Slot *slot)
 {
     double *factors = slot->r != NULL ? slot->r : slot->fjac;
     const int *ld = slot->r != NULL ? &slots->ldr : &slots->m;
 
+    lm_advance(&slot->state, &slots->m, &fits->n, slot->x, slot->fvec, factors,
+               ld, slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
+               slot->work, slot->ftrial, slot->r != NULL ? &slots->isa : NULL,
+               slot->r != NULL ? slots->spare : NULL);
+    if (slot->state.request == LM_FINISHED) {
+        finish(slots, fits, slot);
+    }
+}
+
+/* Factor the Jacobians of the group side by side: whether that was possible.
+ */
+static int
+factor_group(Slots *slots, Fits *fits)
+{
+    const Lanes *lanes = &slots->lanes;
+
+    for (int lane = 0; lane < lanes->width; lane++) {
+        const Slot *slot = slots->group[lane];
+
+        lanes_load(lanes, lane, slots->m, fits->n, slot->fjac, slot->fvec);
+    }
+    if (!lanes_factor(lanes, slots->m, fits->n)) {
+        return 0;
+    }
+    for (int lane = 0; lane < lanes->width; lane++) {
+        Slot *slot = slots->group[lane];
+
+        lanes_store(lanes, lane, slots->m, fits->n, slot->fjac, slot->qtf,
+                    slot->trial, slot->ipvt);
+        lm_resume(&slot->state, &fits->n, slot->x, slot->fjac, &slots->m,
+                  slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
+                  slot->work, slot->ftrial);
+        if (slot->state.request == LM_FINISHED) {
+            finish(slots, fits, slot);
+        }
+    }
+    return 1;
+}
+
+void
+slots_flush(Slots *slots, Fits *fits)
+{
+    if (slots->grouped == 0 || slots->grouped < slots->lanes.width ||
+        !factor_group(slots, fits)) {
+        for (int i = 0; i < slots->grouped; i++) {
+            answer(slots, fits, slots->group[i]);
+        }
+    }
+    slots->grouped = 0;
+}
+
+int
+slots_advance(Slots *slots, Fits *fits, Slot *slot)
+{
     switch (slot->state.request) {
     case LM_RESIDUAL:
         if (!guard_first(&slot->guard, slot->finite)) {
@@ -263,14 +361,15 @@ slots_advance(Slots *slots, Fits *fits, Slot *slot)
         break;
     default:
         complete_jacobian(slots, fits, slot);
+        if (slots->lanes.width > 0) {
+            slots->group[slots->grouped++] = slot;
+            if (slots->grouped == slots->lanes.width) {
+                slots_flush(slots, fits);
+            }
+            return 0;
+        }
     }
-    lm_advance(&slot->state, &slots->m, &fits->n, slot->x, slot->fvec, factors,
-               ld, slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
-               slot->work, slot->ftrial, slot->r != NULL ? &slots->isa : NULL,
-               slot->r != NULL ? slots->spare : NULL);
-    if (slot->state.request == LM_FINISHED) {
-        finish(slots, fits, slot);
-    }
+    answer(slots, fits, slot);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "fits.h"
 #include "guard.h"
+#include "lanes.h"
 #include "minpack.h"
 
 #ifdef PYMINPACK_BLOCKED
@@ -29,18 +30,23 @@ typedef struct {
     double *memory; /* owned: what the slots point to */
     npy_intp size;
     npy_intp used;
-    npy_intp next; /* the first fit that has not begun */
+    npy_intp next; /* the first fit that has not begun, */
+    npy_intp end;  /* and where those that may begin end */
     npy_intp done; /* fits that are finished */
     int m;
     int differences; /* the Jacobian is by differences */
     int isa;         /* of the work by blocks, */
     int ldr;         /* and the leading dimension of r; 0: none */
     double *spare;   /* of memory: work that the slots share */
+    Lanes lanes;
+    Slot *group[LANES_MOST]; /* slots whose Jacobians wait for company, */
+    int grouped;             /* and how many these are */
 } Slots;
 
-/* Make `size` slots for fits of m residuals, 0: as many as suit the caches,
- * and begin the first fit. `slots` is all zero before, but for `differences`;
- * slots_clear undoes it, also after a failure. 0, or -1 with an exception. */
+/* Make `size` slots for fits of m residuals, 0: as many as suit the caches.
+ * None holds a fit, and fits may begin where `end` is moved on. `slots` is all
+ * zero before, but for `differences`; slots_clear undoes it, also after a
+ * failure. 0, or -1 with an exception. */
 int slots_open(Slots *slots, const Fits *fits, int m, npy_intp size);
 
 void slots_clear(Slots *slots);
@@ -50,15 +56,28 @@ void slots_clear(Slots *slots);
  * that are. */
 void slots_settle(Slots *slots, Fits *fits);
 
+/* How many slots go together best for fits of m residuals. */
+int slots_together(const Fits *fits, int m);
+
+/* Whether the trial point of a slot can be evaluated; if not, its fit is
+ * finished. */
+int slots_may_try(Slots *slots, Fits *fits, Slot *slot);
+
 /* How many points the residuals of a slot are wanted at. */
 int slots_points(const Slots *slots, const Slot *slot);
 
 /* Whether the user's Jacobian of a slot is wanted. */
 int slots_wants_jacobian(const Slots *slots, const Slot *slot);
 
-/* Go on with a slot whose answer has come. 0, or -1 where memory is lacking.
- */
+/* Go on with a slot whose answer has come. Where that was a Jacobian it may
+ * wait for those of others. 0, or -1 where memory is lacking. */
 int slots_advance(Slots *slots, Fits *fits, Slot *slot);
+
+/* Let no Jacobian wait any longer. */
+void slots_flush(Slots *slots, Fits *fits);
+
+/* Finish a slot whose function returned a negative status. */
+void slots_stop(Slots *slots, Fits *fits, Slot *slot, int status);
 
 #endif
 

@@ -281,8 +281,9 @@ settle_info(Solve *solve, Problem *problem, int *info)
     return *info < 0 && problem->stopped == 0 ? -1 : 0;
 }
 
-int
-solve_fit(Solve *solve, Problem *problem, int *info)
+/* As solve_run, but for the GIL. */
+static int
+run_fit(Solve *solve, Problem *problem, int *info)
 {
     guard_begin(&problem->guard, problem->m, problem->n,
                 PyArray_DATA(solve->x), solve->fvec_at);
@@ -309,10 +310,9 @@ solve_run(Solve *solve, Problem *problem, int *info)
     int status;
 
     if (problem_is_compiled(problem)) {
-        problem->looked = time(NULL);
-        problem->released = PyEval_SaveThread();
+        watch_begin(&problem->watch);
     }
-    status = solve_fit(solve, problem, info);
+    status = run_fit(solve, problem, info);
     problem_take_gil(problem);
     if (problem->no_memory) {
         PyErr_NoMemory();

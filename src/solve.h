@@ -36,8 +36,4 @@ void solve_clear(Solve *solve);
  * fit. 0, or -1 with an exception. */
 int solve_run(Solve *solve, Problem *problem, int *info);
 
-/* As solve_run where Python has no part, from a thread without the GIL; -1
- * also stands for problem->no_memory and problem->stop. */
-int solve_fit(Solve *solve, Problem *problem, int *info);
-
 #endif /* PYMINPACK_SOLVE_H */
