@@ -16,6 +16,9 @@ from typing import Any
 from pyminpack.compare.environment import machine
 
 from .docs import write_docs
+from .many_pictures import draw_many
+from .many_report import show_many
+from .measure import PARTS
 from .pictures import draw_all
 from .report import show
 
@@ -27,7 +30,8 @@ def run_of(python: str, options: argparse.Namespace) -> dict[str, Any] | None:
     output = options.output / "run.json"
     output.unlink(missing_ok=True)
     command = [python, "-m", "benchmarks.measure", str(output), "--suite", options.suite]
-    done = subprocess.run([*command, "--only", options.only], cwd=ROOT, check=False)
+    command += ["--part", options.part, "--only", options.only]
+    done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode:
         return None
     result: dict[str, Any] = json.loads(output.read_text())
@@ -42,7 +46,9 @@ def measure_all(options: argparse.Namespace) -> dict[str, Any] | None:
         if run is None:
             return None
         runs.append(run)
-    return {"suite": options.suite, "machine": machine(), "runs": runs}
+    return {
+        "suite": options.suite, "part": options.part, "machine": machine(), "runs": runs
+    }  # fmt: skip
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -55,6 +61,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         size.add_argument(f"--{suite}", dest="suite", action="store_const", const=suite, help=words)
     parser.set_defaults(suite="usual")
     parser.add_argument("--only", default="", metavar="TEXT", help="problems with that in the name")
+    parser.add_argument(
+        "--part", choices=PARTS, default="all", help="single fits, or compiled functions and many"
+    )
     parser.add_argument("--again", action="store_true", help="report on the last results, no run")
     parser.add_argument(
         "--write-docs", action="store_true", help="write docs/performance.md and its pictures"
@@ -79,7 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         record.write_text(json.dumps(results, indent=1) + "\n")
     show(results)
-    written = [record, *draw_all(results, options.output)]
+    show_many(results)
+    drawn = [*draw_all(results, options.output), *draw_many(results, options.output)]
+    written = [record, *drawn]
     if options.write_docs:
         written += write_docs(results, options.docs)
     print("\nwritten:", *(f"\n  {path}" for path in written))

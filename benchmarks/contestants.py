@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .native import NativeFit, compile_floor
+from .native import NativeFit, load_library
 from .problems import Problem, Vector
 
 OURS = "pyminpack"
@@ -219,11 +219,11 @@ def odrpack() -> Contestant:
 
 
 def argonne(folder: Path, say: Callable[[str], None]) -> list[Contestant]:
-    library = compile_floor(folder)
+    library = load_library(folder, "floor.c", "-lminpack")
     if library is None:
         say("Argonne's library does not take part: no C compiler, or no MINPACK-1 library")
         return []
-    prepare = partial(without_python, ctypes.CDLL(str(library)))
+    prepare = partial(without_python, library)
     return [Contestant("Argonne in C", "MINPACK-1", prepare)]
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from pyminpack.compare.tables import as_markdown
 
+from .many_docs import HEADING, section
+from .many_pictures import draw_many
+from .many_report import many_runs
 from .pictures import draw_all
-from .report import losses, scipy_of, tables_of, title_of
-
-COMMANDS = {"usual": "./dev bench --write-docs", "full": "./dev bench --full --write-docs"}
+from .report import losses, scipy_of, single_runs, tables_of, title_of
 
 INTRODUCTION = """\
 # Performance
@@ -62,34 +63,42 @@ PICTURES = {
 }
 
 
-def introduction(results: dict[str, Any]) -> str:
+def command_of(results: dict[str, Any]) -> str:
+    suite, part = results["suite"], results["part"]
+    options = [] if suite == "usual" else [f"--{suite}"]
+    options += [] if part == "all" else [f"--part {part}"]
+    return " ".join(["./dev bench", *options, "--write-docs"])
+
+
+def introduced(results: dict[str, Any]) -> dict[str, Any]:
+    """Return with what, on what machine and by which command it was measured."""
     config = results["runs"][-1]["environment"]["config"]
     compilers = sorted({config[key] for key in ("C compiler", "Fortran compiler")})
-    return INTRODUCTION.format(
-        command=COMMANDS.get(results["suite"], "./dev bench"),
-        version=config["pyminpack"],
-        compilers=", ".join(compilers),
-        instructions=config["blocked factorisation"],
+    return {
+        "command": command_of(results),
+        "version": config["pyminpack"],
+        "compilers": ", ".join(compilers),
+        "instructions": config["blocked factorisation"],
         **results["machine"],
-    )
+    }
 
 
 def where_not(results: dict[str, Any]) -> Iterable[str]:
     yield WHERE_NOT
-    for run in results["runs"]:
+    for run in single_runs(results):
         sentences = list(losses(run))
         yield f"With {scipy_of(run) or 'this interpreter'}, as measured:\n"
         yield from (f"- {s}" for s in sentences or ["nothing was faster than pyminpack."])
         yield ""
 
 
-def page(results: dict[str, Any], pictures: list[Path]) -> str:
-    parts = [introduction(results)]
+def page_of_single(results: dict[str, Any], pictures: list[Path]) -> str:
+    parts = [INTRODUCTION.format(**introduced(results))]
     for path in pictures:
         parts.append(f"![{PICTURES[path.name]}](images/{path.name})\n")
     parts.append(METHOD)
     parts += where_not(results)
-    for run in reversed(results["runs"]):
+    for run in reversed(single_runs(results)):
         parts.append(f"## {title_of(run)}\n")
         parts.append("Times of the others over pyminpack's: above 1 pyminpack is faster.\n")
         for title, rows in tables_of(run):
@@ -98,8 +107,18 @@ def page(results: dict[str, Any], pictures: list[Path]) -> str:
 
 
 def write_docs(results: dict[str, Any], folder: Path) -> list[Path]:
-    """Write performance.md and images/bench-*.png into `folder`; return what was written."""
-    pictures = draw_all(results, folder / "images")
+    """Write performance.md and images/bench-*.png into `folder`; return what was written.
+
+    A part that was not measured is left as it is.
+    """
     path = folder / "performance.md"
-    path.write_text(page(results, pictures))
-    return [path, *pictures]
+    pictures = draw_all(results, folder / "images")
+    pictures_of_many = draw_many(results, folder / "images")
+    single, heading, many = (path.read_text() if path.exists() else "").partition(HEADING)
+    many = heading + many
+    if single_runs(results):
+        single = page_of_single(results, pictures)
+    if many_runs(results):
+        many = section(results, pictures_of_many, introduced(results))
+    path.write_text("\n".join(part.strip("\n") + "\n" for part in (single, many) if part))
+    return [path, *pictures, *pictures_of_many]

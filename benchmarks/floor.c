@@ -41,6 +41,16 @@ rosenbrock(const struct fit *fit, const double *x, double *f)
 }
 
 static void
+rosenbrock_jacobian(const struct fit *fit, const double *x, double *j)
+{
+    (void)fit;
+    j[0] = -20 * x[0];
+    j[1] = -1;
+    j[2] = 10;
+    j[3] = 0;
+}
+
+static void
 exponential(const struct fit *fit, const double *x, double *f)
 {
     const double *t = fit->data[0], *y = fit->data[1];
@@ -120,7 +130,7 @@ typedef void function_of_x(const struct fit *, const double *x, double *out);
 static function_of_x *const residuals[] = {
     identity, rosenbrock, exponential, powell, table, tanh_residuals};
 static function_of_x *const jacobians[] = {
-    NULL, NULL, NULL, NULL, table_jacobian, tanh_jacobian};
+    NULL, rosenbrock_jacobian, NULL, NULL, table_jacobian, tanh_jacobian};
 
 static const struct fit *
 fit_of(const int *m)

@@ -1,6 +1,7 @@
 """The run of one interpreter: checks that all contestants agree, then times them in turn.
 
 usage: python -m benchmarks.measure OUTPUT [--suite quick|usual|full] [--only TEXT]
+       [--part all|single|many]
 
 Writes OUTPUT, a JSON file. `python -m benchmarks` calls this for each interpreter.
 """
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,15 @@ import numpy as np
 
 from pyminpack.compare.timing import Clock, by_the_clock, time_in_turn
 
+from . import compiled
 from .agreement import DisagreementError, check
 from .contestants import Answer, Contestant, contestants
+from .many import run_many
 from .problems import Problem, table
 
 # Seconds of repeats for a problem, and the least and the most repeats.
 EFFORT = {"quick": (0.0, 1, 1), "usual": (1.0, 3, 300), "full": (12.0, 7, 1000)}
+PARTS = ("all", "single", "many")
 IMPORTS = ["numpy", "pyminpack", "scipy.optimize", "lmfit", "odrpack"]
 
 
@@ -84,10 +89,12 @@ def time_imports(repeats: int) -> dict[str, dict[str, float]]:
     return {m: {"min": min(t), "median": statistics.median(t)} for m, t in times.items()}
 
 
-def run_suite(field: list[Contestant], suite: str, only: str) -> list[dict[str, Any]]:
+def run_suite(
+    makers: Iterable[Callable[[], Problem]], field: list[Contestant], suite: str, only: str
+) -> list[dict[str, Any]]:
     # Big problems are made twice rather than kept: together they would not fit into memory.
     agreed = []
-    for make in table(suite):
+    for make in makers:
         problem = make()
         if only in problem.name:
             say(f"comparing results: {problem.name}")
@@ -99,6 +106,13 @@ def run_suite(field: list[Contestant], suite: str, only: str) -> list[dict[str, 
         times = time_in_turn(clocks_of(problem, field, answer), EFFORT[suite])
         records.append(record_of(problem, answer, times))
     return records
+
+
+def run_compiled(folder: Path, suite: str, only: str) -> list[dict[str, Any]]:
+    field = compiled.field(folder, say)
+    records = run_suite(compiled.problems(), field, suite, only)
+    problems = {problem.name: problem for problem in (make() for make in compiled.problems())}
+    return [r | {"bits": compiled.same_bits(problems[r["name"]], field)} for r in records]
 
 
 def environment(field: list[Contestant]) -> dict[str, Any]:
@@ -117,16 +131,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("output", type=Path)
     parser.add_argument("--suite", choices=EFFORT, default="usual")
     parser.add_argument("--only", default="")
+    parser.add_argument("--part", choices=PARTS, default="all")
     options = parser.parse_args(arguments)
+    wanted = options.suite, options.only
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         field = contestants(Path(folder), say)
         try:
-            problems = run_suite(field, options.suite, options.only)
+            if options.part != "many":
+                result["problems"] = run_suite(table(options.suite), field, *wanted)
+            if options.part != "single":
+                result["compiled"] = run_compiled(Path(folder), *wanted)
+                result["many"] = run_many(*wanted, Path(folder), say)
         except DisagreementError as error:
             say(f"results differ, so no times: {error}")
             return 1
-    imports = time_imports(1 if options.suite == "quick" else 15)
-    result = {"environment": environment(field), "problems": problems, "imports": imports}
+    if options.part != "many":
+        result["imports"] = time_imports(1 if options.suite == "quick" else 15)
+    result["environment"] = environment(field)
     options.output.write_text(json.dumps(result, indent=1) + "\n")
     return 0
 

@@ -1,7 +1,7 @@
-"""Argonne's library without Python: compiles floor.c and fills its structure.
+"""What is in C: compiles it, and for Argonne's library without Python fills floor.c's structure.
 
-The shared library is loaded into this process, so that its fits can be timed in turn with the
-others; what it times itself has no Python in it.
+The shared libraries are loaded into this process, so that their fits can be timed in turn with the
+others; what floor.c times itself has no Python in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from .problems import Problem, Vector
 
-SOURCE = Path(__file__).with_name("floor.c")
+SOURCES = Path(__file__).parent
 # In the order of the tables in floor.c.
 KINDS = ["identity", "rosenbrock", "exponential", "powell", "table", "tanh"]
 # Those of leastsq, as MINPACK takes them.
@@ -36,16 +36,28 @@ class Fit(ctypes.Structure):
     )
 
 
-def compile_floor(folder: Path) -> Path | None:
-    """Return the compiled floor.c, or None where there is no compiler or no MINPACK-1 library."""
-    library = folder / "floor.so"
+def load_library(folder: Path, source: str, *libraries: str) -> ctypes.CDLL | None:
+    """Compile a source; None where there is no compiler, or one of the libraries is missing."""
+    built = (folder / source).with_suffix(".so")
     command = [*os.environ.get("CC", "cc").split(), "-std=gnu11", "-O3", "-shared", "-fPIC"]
-    command += ["-o", str(library), str(SOURCE), "-lminpack", "-lm"]
+    # Sums as they are written, on machines too where a compiler would join product and sum.
+    command += ["-ffp-contract=off", "-o", str(built), str(SOURCES / source)]
     try:
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run([*command, *libraries, "-lm"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return library
+    return ctypes.CDLL(str(built))
+
+
+def load_function(folder: Path, source: str) -> Any | None:
+    """Return the function that a source is named after, with the types that `compiled` checks."""
+    library = load_library(folder, source)
+    if library is None:
+        return None
+    function = library[Path(source).stem]
+    # p, m, n, x, fvec, fjac, ldfjac, iflag
+    function.argtypes = [c_void_p, c_int, c_int, *[c_void_p] * 3, c_int, c_int]
+    return function
 
 
 class NativeFit:

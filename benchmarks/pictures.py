@@ -7,7 +7,7 @@ from typing import Any
 
 from pyminpack.compare.style import figure_of, save
 
-from .report import ALONE, AXES
+from .report import ALONE, AXES, single_runs
 
 LABELS = {
     "M": ("rows M", "A linear fit with 10 parameters"),
@@ -60,7 +60,7 @@ def draw_all(results: dict[str, Any], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     # The newest SciPy's run comes last and is the one whose other curves are drawn.
-    runs = list(reversed(results["runs"]))
+    runs = list(reversed(single_runs(results)))
     for axis in AXES:
         if curves_of(runs, axis):
             drawn.append(folder / f"bench-{axis.lower()}.png")

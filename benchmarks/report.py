@@ -55,6 +55,11 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
+def single_runs(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the runs that timed single fits."""
+    return [run for run in results["runs"] if "problems" in run]
+
+
 def scipy_of(run: dict[str, Any]) -> str | None:
     names = (name for name in run["environment"]["contestants"] if name.startswith("SciPy "))
     return next(names, None)
@@ -143,7 +148,7 @@ def tables_of(run: dict[str, Any]) -> Iterable[tuple[str, list[Row]]]:
 
 def show(results: dict[str, Any]) -> None:
     """Print all tables: a ratio is the time of theirs over that of ours."""
-    for run in results["runs"]:
+    for run in single_runs(results):
         print(f"\n=== {title_of(run)}\n=== Times of others over pyminpack's, of the least times")
         for title, rows in tables_of(run):
             print(f"\n{title}\n{as_text(rows)}")

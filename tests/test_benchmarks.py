@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pyminpack
 
 OURS = "pyminpack"
 PICTURES = {"bench-m.png", "bench-n.png", "bench-evaluations.png"}
+PICTURES |= {"bench-peaks.png", "bench-exponentials.png"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_every_table_is_printed(results: tuple[Path, str]) -> None:
     _, printed = results
     for title in ("Small fits", "Large fits", "Against the number of rows", "Against the number of"
-                  " columns", "Against the number of evaluations", "Import"):  # fmt: skip
+                  " columns", "Against the number of evaluations", "Import", "20 Gaussian peaks",
+                  "20 exponentials, by differences", "20 exponentials, with a Jacobian",
+                  "A compiled Rosenbrock", "Goals of many fits"):  # fmt: skip
         assert f"\n{title}" in printed
 
 
@@ -56,6 +60,32 @@ def test_results_hold_a_time_of_every_contestant(results: tuple[Path, str]) -> N
     assert all(run["imports"][module]["min"] > 0 for module in ("numpy", OURS))
 
 
+def test_results_hold_a_time_of_every_way_to_make_many_fits(results: tuple[Path, str]) -> None:
+    folder, _ = results
+    (run,) = json.loads((folder / "results.json").read_text())["runs"]
+    compiled = ["leastsq, compiled", "leastsq_many, compiled", "leastsq_many, compiled, 2 workers"]
+    own = {"leastsq", "leastsq_many"}
+    expected = {
+        "Gaussian peaks": own | set(compiled if shutil.which("cc") else []),
+        "exponentials, by differences": own | {"curve_fit", "curve_fit_many"},
+        "exponentials, with a Jacobian": own | {"curve_fit", "curve_fit_many"},
+    }
+    assert set(run["many"]) == set(expected)
+    for name, load in run["many"].items():
+        assert [record["count"] for record in load["sizes"]] == [1, 20]
+        for record in load["sizes"]:
+            ways = {way for way in record["times"] if not way.endswith("of SciPy")}
+            assert ways == expected[name]
+            for way, times in record["times"].items():
+                assert 0 < times["min"] <= times["median"]
+                loops = {"leastsq", "curve_fit", "leastsq, compiled"}
+                is_loop = way in loops or way.endswith("of SciPy")
+                assert times["fits"] == (min(record["count"], 10) if is_loop else record["count"])
+        assert all(each["compared"] == 10 for each in load["agreement"].values())
+    names = [record["name"] for record in run["compiled"]]
+    assert names == ["Rosenbrock, by differences", "Rosenbrock, with a Jacobian"]
+
+
 def test_pictures_and_the_page_are_written(results: tuple[Path, str]) -> None:
     folder, _ = results
     page = (folder / "docs" / "performance.md").read_text()
@@ -65,8 +95,11 @@ def test_pictures_and_the_page_are_written(results: tuple[Path, str]) -> None:
             assert path.read_bytes().startswith(b"\x89PNG")
     for name in PICTURES:
         assert f"](images/{name})" in page
-    for heading in ("How it is measured", "Where pyminpack does not win"):
+    for heading in (
+        "How it is measured", "Where pyminpack does not win", "Compiled functions and many fits"
+    ):  # fmt: skip
         assert f"\n## {heading}\n" in page
+    assert page.count("`./dev bench --quick --write-docs` measured it") == 2
     instructions = pyminpack.show_config("dict")["blocked factorisation"]
     assert f"; instruction set of the blocked factorisation: {instructions}.\n" in page
     assert str(ROOT) not in page

@@ -67,7 +67,7 @@ with_build() {
 # and at other programs, or at what Python and glibc do with memory, in whose place the checker is.
 not_about_memory() {
     local name
-    for name in benchmarks build clients compare_{command,docs,report,run,solvers} demo docs docs_clients docstrings \
+    for name in benchmarks{,_many} build clients compare_{command,docs,report,run,solvers} demo docs docs_clients docstrings \
         fences leaks memory_state mutation pipeline pools project site wheel; do
         echo "--ignore=tests/test_$name.py"
     done
