@@ -9,6 +9,50 @@
 #include "minpack.h"
 #include "model.h"
 
+double *
+fits_row(PyArrayObject *array, npy_intp fit)
+{
+    npy_intp row = PyArray_DIM(array, 0) == 1 ? 0 : fit;
+
+    return (double *)PyArray_DATA(array) + row * PyArray_DIM(array, 1);
+}
+
+/* values *= weights, where zero says that a value is missing. */
+static void
+weigh(int m, const double *weights, double *values)
+{
+    for (npy_intp i = 0; i < m; i++) {
+        values[i] = weights[i] == 0.0 ? 0.0 : values[i] * weights[i];
+    }
+}
+
+int
+fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
+{
+    if (fits->ydata != NULL) {
+        const double *y = fits_row(fits->ydata, fit);
+
+        for (npy_intp i = 0; i < m; i++) {
+            f[i] -= y[i];
+        }
+    }
+    if (fits->weights != NULL) {
+        weigh(m, fits_row(fits->weights, fit), f);
+    }
+    return convert_all_finite(f, m);
+}
+
+void
+fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac)
+{
+    if (fits->weights == NULL) {
+        return;
+    }
+    for (npy_intp j = 0; j < fits->n; j++) {
+        weigh(m, fits_row(fits->weights, fit), fjac + j * m);
+    }
+}
+
 #ifdef PYMINPACK_BLOCKED
 
 /* Whether the object is a C-contiguous array of that type and number of
@@ -188,50 +232,6 @@ fits_check_size(const Fits *fits, npy_intp m)
         return -1;
     }
     return 0;
-}
-
-double *
-fits_row(PyArrayObject *array, npy_intp fit)
-{
-    npy_intp row = PyArray_DIM(array, 0) == 1 ? 0 : fit;
-
-    return (double *)PyArray_DATA(array) + row * PyArray_DIM(array, 1);
-}
-
-/* values *= weights, where zero says that a value is missing. */
-static void
-weigh(int m, const double *weights, double *values)
-{
-    for (npy_intp i = 0; i < m; i++) {
-        values[i] = weights[i] == 0.0 ? 0.0 : values[i] * weights[i];
-    }
-}
-
-int
-fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
-{
-    if (fits->ydata != NULL) {
-        const double *y = fits_row(fits->ydata, fit);
-
-        for (npy_intp i = 0; i < m; i++) {
-            f[i] -= y[i];
-        }
-    }
-    if (fits->weights != NULL) {
-        weigh(m, fits_row(fits->weights, fit), f);
-    }
-    return convert_all_finite(f, m);
-}
-
-void
-fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac)
-{
-    if (fits->weights == NULL) {
-        return;
-    }
-    for (npy_intp j = 0; j < fits->n; j++) {
-        weigh(m, fits_row(fits->weights, fit), fjac + j * m);
-    }
 }
 
 void
