@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
+from ._compiled import check_buffer
 from ._leastsq import _FLOAT64, _as_float64
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
@@ -24,6 +25,8 @@ def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[A
         for function in functions:
             _require_own(function, count)
         return None
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError("data must not be masked: func sees no mask; give weights for that")
     array = np.asarray(data)
     if array.dtype.kind == "V" and not array.dtype.hasobject:
         fits = array.ndim >= 1 and array.shape[0] == count
@@ -34,13 +37,18 @@ def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[A
             "over what func expects with data.view(numpy.void)"
         )
     else:
-        array = _as_float64("data", array)
+        if array.dtype is not _FLOAT64:
+            array = _as_float64("data", array)
         fits = array.ndim == 2 and array.shape[0] == count
     if not fits:
         raise ValueError(
             f"data must have shape ({count}, k), a row for each fit, and has shape {array.shape}"
         )
-    rows = np.require(array, requirements=["C", "A"])
+    rows = np.ascontiguousarray(array)
+    if rows.dtype.kind == "V":
+        check_buffer(rows)
+    if rows.__array_interface__["data"][0] % 8:  # which NumPy takes for aligned where it is a void
+        rows = rows.copy()
     size = rows.nbytes // count
     for function in functions:
         if function.k is not None and size < 8 * function.k:
