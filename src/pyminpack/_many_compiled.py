@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,30 +77,39 @@ def drive(batch: _core.Batch, workers: int, told: Callable[[int], None]) -> None
     """Make the fits with so many threads, this one included, and tell how many are done."""
     failures: list[BaseException] = []
 
-    def work() -> None:
+    def work(ended: Event) -> None:
         try:
             while batch.run():
                 pass
         except BaseException as error:
             failures.append(error)
             batch.stop()
+        finally:
+            ended.set()
 
-    threads = [Thread(target=work) for _ in range(workers - 1)]
+    ends = [Event() for _ in range(workers - 1)]
+    threads = [Thread(target=work, args=(ended,)) for ended in ends]
+
+    def gather() -> None:
+        for thread, ended in zip(threads, ends, strict=True):
+            if thread.ident is not None:  # one that begins only now makes no fit
+                ended.wait()
+                thread.join()
+
     try:
         for thread in threads:
             thread.start()
         while batch.run():
             told(batch.done)
-        for thread in threads:
-            while thread.is_alive():
+        # Not join(): up to Python 3.12 Ctrl-C there makes the thread look as if it had ended.
+        for ended in ends:
+            while not ended.wait(_PATIENCE):
                 told(batch.done)
-                thread.join(_PATIENCE)
     except BaseException:
         batch.stop()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+        gather()
         raise
+    gather()
     if failures:
         raise failures[0]
     told(batch.done)
