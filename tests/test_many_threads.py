@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alone import interrupt_each
 from bits import assert_same_bits
 from compiled_problems import Fractions, assert_same_fit, combined, residual
 from native_forms import in_python
@@ -387,24 +387,4 @@ def interrupted(library: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_a_real_ctrl_c(compiled_library: Path) -> None:
     code = f"import {__name__} as here; here.interrupted({str(compiled_library)!r})"
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as python:
-        guard = threading.Timer(50.0, python.kill)
-        guard.start()
-        try:
-            assert python.stdout is not None
-            for number in range(len(WAITING)):
-                assert python.stdout.readline() == f"{number}\n"
-                time.sleep(0.2)
-                assert python.poll() is None
-                python.send_signal(signal.SIGINT)
-            said, errors = python.communicate()
-        finally:
-            guard.cancel()
-            python.kill()
-    assert (said, errors, python.returncode) == ("done\n", "", 0)
+    interrupt_each(code, [str(number) for number in range(len(WAITING))])
