@@ -260,6 +260,15 @@ run_blocked(Solve *solve, Problem *problem)
 
 #endif
 
+/* Make the residuals NaN, where none were computed. */
+static void
+forget_residuals(Solve *solve, int m)
+{
+    for (Py_ssize_t i = 0; i < m; i++) {
+        solve->fvec_at[i] = NAN;
+    }
+}
+
 /* What MINPACK's info says to the user. 0, or -1 for an exception. */
 static int
 settle_info(Solve *solve, Problem *problem, int *info)
@@ -268,15 +277,16 @@ settle_info(Solve *solve, Problem *problem, int *info)
 
     if (problem->stopped != 0) {
         if (problem->nfev == 1 && problem->njev == 0) {
-            for (Py_ssize_t i = 0; i < problem->m; i++) {
-                solve->fvec_at[i] = NAN; /* whatever was written there */
-            }
+            forget_residuals(solve, problem->m); /* whatever was written */
         }
         (void)guard_verdict(guard, *info);
         *info = problem->stopped;
     }
     else if (*info > 0 || guard->not_finite) {
         *info = guard_verdict(guard, *info);
+    }
+    else if (*info == 0 && !solve->full) {
+        forget_residuals(solve, problem->m);
     }
     return *info < 0 && problem->stopped == 0 ? -1 : 0;
 }

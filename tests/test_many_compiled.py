@@ -516,6 +516,7 @@ def test_improper_options_of_the_driver(compiled_library: Path) -> None:
         given = batch_of(compiled_library, **{name: value})
         assert _core.Batch(*given).run() is False
         assert given[1][1].tolist() == [0] * COUNT
+        assert np.isnan(given[1][4]).all()
         assert_same_bits(given[1][0], starts())
 
 

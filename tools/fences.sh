@@ -15,7 +15,7 @@ readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/t
     tests/test_threads.py tests/test_blocked_qr.py tests/test_blocked_contract.py tests/test_blocked_threads.py
     tests/test_typing.py tests/test_curve_fit_*.py tests/test_compiled_*.py tests/test_many_*.py tests/test_report*.py tests/test_compare_*.py tests/test_nist.py
     tests/test_problems.py"
-readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py"
+readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py tests/test_many_compiled.py"
 
 # build_instrumented NAME SETUP_OPTION...: the package and the programs of tests/native, into
 # build/NAME, and installed with its symbols into build/NAME-site.
