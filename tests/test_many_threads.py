@@ -25,6 +25,8 @@ from together import THREADS, switching, together
 
 from pyminpack import _core, compiled, leastsq, leastsq_many
 
+pytestmark = pytest.mark.thread_unsafe(reason="counts threads, and signals reach the main one only")
+
 ENDLESS: dict[str, Any] = {"ftol": 0.0, "xtol": 0.0, "maxfev": 10**7}
 NAP = 2.0  # milliseconds that a call takes in a fit without end
 MINUTE = 60.0
@@ -260,7 +262,6 @@ def assert_partly_done(error: BaseException, rows: Any) -> None:
     assert np.isnan(fits.fnorm[~made]).all()
 
 
-@pytest.mark.thread_unsafe(reason="replaces a method of all threads")
 @pytest.mark.parametrize("started", [0, 2])
 def test_a_thread_that_cannot_start(
     started: int, compiled_library: Path, monkeypatch: pytest.MonkeyPatch
@@ -287,7 +288,6 @@ def test_a_thread_that_cannot_start(
     assert np.isnan(fits.x).all()
 
 
-@pytest.mark.thread_unsafe(reason="replaces a type of all threads")
 def test_a_worker_that_fails_ends_the_call(
     compiled_library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,7 +319,6 @@ def test_a_worker_that_fails_ends_the_call(
 # Signals
 
 
-@pytest.mark.thread_unsafe(reason="signals")
 def test_a_handler_that_fits_and_then_raises(compiled_library: Path) -> None:
     trouble = TimeoutError("trouble")
     c = creeping(compiled_library, np.array([0.0, NAP]))
@@ -343,7 +342,6 @@ def test_a_handler_that_fits_and_then_raises(compiled_library: Path) -> None:
         assert_partly_done(trouble, rows)
 
 
-@pytest.mark.thread_unsafe(reason="signals")
 def test_a_handler_that_does_nothing_changes_nothing(compiled_library: Path) -> None:
     calls: list[int] = []
     data = np.array([0.0, NAP])
