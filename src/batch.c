@@ -66,8 +66,8 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         (dfun != Py_None && (compiled_function(dfun) == NULL ||
                              compiled_function(dfun)->jacobian == NULL))) {
         PyErr_SetString(PyExc_TypeError,
-                        "the functions must be compiled, and dfun have a "
-                        "Jacobian");
+                        "Dfun is a compiled function without a Jacobian, or "
+                        "func or Dfun is not compiled");
         return NULL;
     }
     if (dfun != Py_None && compiled_function(dfun)->m != function->m) {
@@ -297,7 +297,8 @@ bring_to_jacobian(Batch *self, Worker *worker, Slot *slot)
     int request;
 
     do {
-        if (slot->state.request == LM_FINISHED) {
+        /* Improper options finish a fit before it begins. */
+        while (slot->state.request == LM_FINISHED) {
             if (slots->next == slots->end && !is_over(&worker->start, TURN)) {
                 take_portion(self, worker);
             }

@@ -161,7 +161,43 @@ def compiled_functions(library: str) -> list[Scenario]:
         values = made(X), made.jacobian([1, 2, 3])
         return *values, made.has_jacobian, repr(made), repr(empty), _core.read_capsule(capsule), 1
 
-    return [Scenario("all of it", FOUND, all_of_it, ())]
+    return [Scenario("all of it", FOUND, all_of_it, ()), *compiled_fits(combined)]
+
+
+def compiled_fits(combined: int) -> list[Scenario]:
+    """Fits of a compiled function: one by itself, and many by way of the driver."""
+    function = _core.Compiled(0, combined, combined, DATA.shape[1], DATA, DATA, 14, None)
+    start = np.array([3.0, 0.5, 1.25])
+    options = (1e-8, 1e-8, 0.0, 100.0)
+
+    def one(dfun: Any, full: bool, qr: int) -> Any:
+        return _core.solve(function, dfun, start, (), 0, *options, 99, None, start, full, qr)
+
+    def many(name: str, start: Any, dfun: Any, qr: int) -> Scenario:
+        x0, counts = np.stack([start] * 4), [np.zeros(4, np.intc) for _ in range(3)]
+        results = (np.empty_like(x0), *counts, np.empty(4), None, np.empty((4, 3, 3)))
+        data = np.stack([DATA.ravel()] * 4)
+        given = ((x0, None, None, None), results, (*options, 99, None, qr), function, dfun, data)
+
+        def once() -> Any:
+            batch = _core.Batch(*given)
+            return batch.run(), batch.done, *results, counts[0].item(0)
+
+        return Scenario(name, (*FOUND, 5, 9), once, ())
+
+    fits = [
+        Scenario(f"fit, {qr}, {full}, {dfun is None}", FOUND, partial(one, dfun, full, qr), ())
+        for dfun in (None, function)
+        for full in (False, True)
+        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED)
+    ]
+    # To where the residuals overflow, which the guard has to remember.
+    leaping = np.array([1e-20, -2.0, 1.0])
+    for dfun in (None, function):
+        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED):
+            fits.append(many(f"fits, {qr}, {dfun is None}", start, dfun, qr))
+        fits.append(many(f"leaps, {dfun is None}", leaping, dfun, _core.QR_MINPACK))
+    return fits
 
 
 def compiled_failures(library: str) -> list[Scenario]:

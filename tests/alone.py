@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,3 +46,31 @@ def run_script(name: str, *arguments: object) -> None:
     command = [sys.executable, str(TESTS / name), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def interrupt_each(code: str, names: list[str]) -> None:
+    """Run the code, which prints each of the names and then waits for Ctrl-C, and "done" at last.
+
+    Fails if it ends before, says anything else, or takes longer than 50 seconds.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=TESTS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as python:
+        guard = threading.Timer(50.0, python.kill)
+        guard.start()
+        try:
+            assert python.stdout is not None
+            for name in names:
+                assert python.stdout.readline() == f"{name}\n"
+                time.sleep(0.2)
+                assert python.poll() is None
+                python.send_signal(signal.SIGINT)
+            said, errors = python.communicate()
+        finally:
+            guard.cancel()
+            python.kill()
+    assert (said, errors, python.returncode) == ("done\n", "", 0)

@@ -140,8 +140,13 @@ def main() -> None:
     elif what == "leaking":
         check_that_leaks_are_seen(*map(int, numbers))
     else:
-        blocked = (blocked_scenarios.blocked, blocked_scenarios.changed)
-        groups = (*leak_scenarios.GROUPS, *blocked, many_scenarios.many)
+        groups = (
+            *leak_scenarios.GROUPS,
+            leak_scenarios.machine_code,
+            blocked_scenarios.blocked,
+            blocked_scenarios.changed,
+            many_scenarios.many,
+        )
         for scenario in {group.__name__: group for group in groups}[what]():
             found = stays_behind(scenario, *map(int, numbers))
             assert not found, f"{scenario.name}: {found}"

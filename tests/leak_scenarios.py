@@ -6,6 +6,7 @@ tests/allocation_rounds.py and tests/fits_digest.py run rows in a bad state of m
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import warnings
 import weakref
@@ -17,9 +18,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from native_forms import COMBINED
 from wrappers import ArrayLike, Sequence, Subclass, raising_in
 
-from pyminpack import FitError, _core, curve_fit, leastsq
+from pyminpack import FitError, _core, compiled, curve_fit, leastsq, leastsq_many
 
 MATRIX = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 FOUND = (1, 2, 3, 4)
@@ -409,6 +411,65 @@ def shim() -> Iterator[Scenario]:
     yield covariance(ValueError, Object(), ipvt)
     yield covariance(ValueError, r, np.array([1, 1], np.intc))
     yield covariance(ValueError, np.zeros((0, 3)), np.zeros(0, np.intc))
+
+
+@COMBINED
+def compiled_line(p: Any, m: int, n: int, x: Any, fvec: Any, fjac: Any, *rest: int) -> int:
+    """Give data[0] + x*i, or the Jacobian of that; beyond x = 8 return data[1]."""
+    data = (ctypes.c_double * 2).from_address(p)
+    for i in range(m):
+        if rest[-1] == 1:
+            fvec[i] = data[0] + x[0] * i
+        else:
+            fjac[i] = i
+    return int(data[1]) if x[0] > 8.0 else 0
+
+
+def machine_code() -> Iterator[Scenario]:
+    """Fits of compiled functions, one by itself and many."""
+    data, args = np.array([1.0, -4.0]), ()
+    both = compiled(compiled_line, 3, data=data)
+    alone = compiled(compiled_line, 3, jac=False, data=data)
+    short = compiled(compiled_line, 2, data=data)
+
+    def fit(name: str, expected: Any, func: Any, **options: Any) -> Scenario:
+        return fitting(name, expected, func, data, **{"x0": 1.0, "args": args, **options})
+
+    for full_output, qr in ((False, "minpack"), (True, "blocked")):
+        form = partial(fit, qr=qr, full_output=full_output)
+        yield form("compiled", FOUND, both)
+        yield form("compiled, differences", FOUND, alone)
+        yield form("compiled, stopped", -4, both, x0=9.0)
+        yield form("compiled, NaN", 9, alone, x0=np.nan)
+        yield form("compiled func", FOUND, alone, Dfun=Function(lambda x: [0.0, 1.0, 2.0]))
+        yield form("compiled Dfun", FOUND, Function(lambda x: 1 + x * [0, 1, 2]), Dfun=both)
+    yield fit("Dfun for another m", ValueError, alone, Dfun=short)
+    yield fit("Dfun without Jacobian", TypeError, both, Dfun=alone)
+    yield fit("compiled, args", TypeError, both, args=(Object(),))
+    yield fit("compiled, too few", TypeError, both, x0=np.ones(4))
+    trouble = ZeroDivisionError("trouble")
+    bad = raising_in(trouble, "__call__")
+    yield fit("compiled, Dfun raises", ZeroDivisionError, alone, Dfun=bad)
+
+    def many(name: str, expected: Any, func: Any, **options: Any) -> Scenario:
+        given = {"x0": np.array([[1.0], [2.0], [3.0]]), **options}
+        watched = tuple(w for w in (func, data, *given.values()) if is_watchable(w))
+
+        def once() -> Any:
+            return leastsq_many(func, **given).messages, 1
+
+        return Scenario(name, expected, once, watched)
+
+    rows = np.array([[1.0, 0.0], [np.nan, 0.0], [3.0, -4.0]])
+    for workers in (1, 2):
+        for func in (both, alone):
+            yield many("many", FOUND, func, workers=workers, cov_x=True)
+            yield many("many, of rows", FOUND, func, workers=workers, data=rows, weights=np.ones(3))
+        yield many("many, progress raises", ZeroDivisionError, both, workers=workers, progress=bad)
+        yield many("many, another m", ValueError, alone, workers=workers, Dfun=short)
+    yield many("many, no rows", ValueError, both, data=rows[:2])
+    yield many("many, float32", TypeError, both, data=rows.astype(np.float32))
+    yield many("many, weights", ValueError, both, weights=np.ones(4))
 
 
 GROUPS = (

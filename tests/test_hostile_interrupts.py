@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 import itertools
 import signal
-import subprocess
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from alone import interrupt_each
 from bits import Counted, assert_same_bits
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
 from wrappers import Sequence
@@ -110,27 +109,8 @@ def interrupted() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_a_real_ctrl_c_ends_the_fit_and_nothing_else() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", f"import {__name__} as here; here.interrupted()"],
-        cwd=Path(__file__).parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as python:
-        guard = threading.Timer(50.0, python.kill)
-        guard.start()
-        try:
-            assert python.stdout is not None
-            for endless in ENDLESS:
-                assert python.stdout.readline() == f"{endless.__name__}\n"
-                time.sleep(0.2)
-                assert python.poll() is None
-                python.send_signal(signal.SIGINT)
-            said, errors = python.communicate()
-        finally:
-            guard.cancel()
-            python.kill()
-    assert (said, errors, python.returncode) == ("done\n", "", 0)
+    code = f"import {__name__} as here; here.interrupted()"
+    interrupt_each(code, [endless.__name__ for endless in ENDLESS])
 
 
 # Signal handlers

@@ -29,6 +29,10 @@ def test_nothing_stays_behind_of_many_fits() -> None:
     run_rounds("many", 500)
 
 
+def test_nothing_stays_behind_of_compiled_functions() -> None:
+    run_rounds("machine_code", 400)
+
+
 def test_nothing_stays_behind_of_jacobians_that_change_while_they_are_read() -> None:
     run_rounds("changed", 200)
 

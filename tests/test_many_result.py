@@ -66,7 +66,7 @@ def test_messages_are_those_of_leastsq() -> None:
     for ier in range(1, 10):
         assert FITS.message(0) != "" != fits_with([ier]).message(0)
     assert fits_with([0]).messages == ["The fit was not made to its end: an exception came first."]
-    assert fits_with([-7]).message(0) == "A compiled function returned -7, which ends the fit."
+    assert fits_with([-7]).message(0) == ("The compiled function stopped the fit: it returned -7.")
 
 
 @pytest.mark.parametrize(

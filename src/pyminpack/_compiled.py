@@ -173,7 +173,7 @@ def _memory_of(data: Any) -> tuple[object, object]:
         return data, capsule[0]
     if (ffi := find_cffi()) is not None and isinstance(data, ffi.CData):
         return data, _cffi_memory(ffi, data)
-    _check_buffer(data)
+    check_buffer(data)
     return data, data
 
 
@@ -194,7 +194,7 @@ def _cffi_memory(ffi: Any, data: Any) -> object:
     return _not_null(cffi_address(ffi, data))
 
 
-def _check_buffer(data: Any) -> None:
+def check_buffer(data: Any) -> None:
     """Refuse what C could not make sense of."""
     if isinstance(data, (str, CFuncPtr)):
         raise TypeError(f"{_WHAT}, not of type {_type(data)}")

@@ -320,7 +320,8 @@ def settle_compiled(func: Any, Dfun: Any, args: object) -> Any:
     if type(func) is _core.Compiled:
         if Dfun is None and func.has_jacobian:
             Dfun = func
-        if args != () and (Dfun is None or type(Dfun) is _core.Compiled):
+        is_given = not (isinstance(args, tuple) and len(args) == 0)  # an array compares otherwise
+        if is_given and (Dfun is None or type(Dfun) is _core.Compiled):
             raise TypeError("a compiled function takes no args; give it data")
     return Dfun
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core
+from ._compiled import check_buffer
 from ._leastsq import _FLOAT64, _as_float64
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
@@ -24,6 +25,8 @@ def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[A
         for function in functions:
             _require_own(function, count)
         return None
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError("data must not be masked: func sees no mask; give weights for that")
     array = np.asarray(data)
     if array.dtype.kind == "V" and not array.dtype.hasobject:
         fits = array.ndim >= 1 and array.shape[0] == count
@@ -34,13 +37,18 @@ def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[A
             "over what func expects with data.view(numpy.void)"
         )
     else:
-        array = _as_float64("data", array)
+        if array.dtype is not _FLOAT64:
+            array = _as_float64("data", array)
         fits = array.ndim == 2 and array.shape[0] == count
     if not fits:
         raise ValueError(
             f"data must have shape ({count}, k), a row for each fit, and has shape {array.shape}"
         )
-    rows = np.require(array, requirements=["C", "A"])
+    rows = np.ascontiguousarray(array)
+    if rows.dtype.kind == "V":
+        check_buffer(rows)
+    if rows.__array_interface__["data"][0] % 8:  # which NumPy takes for aligned where it is a void
+        rows = rows.copy()
     size = rows.nbytes // count
     for function in functions:
         if function.k is not None and size < 8 * function.k:
@@ -69,30 +77,39 @@ def drive(batch: _core.Batch, workers: int, told: Callable[[int], None]) -> None
     """Make the fits with so many threads, this one included, and tell how many are done."""
     failures: list[BaseException] = []
 
-    def work() -> None:
+    def work(ended: Event) -> None:
         try:
             while batch.run():
                 pass
         except BaseException as error:
             failures.append(error)
             batch.stop()
+        finally:
+            ended.set()
 
-    threads = [Thread(target=work) for _ in range(workers - 1)]
+    ends = [Event() for _ in range(workers - 1)]
+    threads = [Thread(target=work, args=(ended,)) for ended in ends]
+
+    def gather() -> None:
+        for thread, ended in zip(threads, ends, strict=True):
+            if thread.ident is not None:  # one that begins only now makes no fit
+                ended.wait()
+                thread.join()
+
     try:
         for thread in threads:
             thread.start()
         while batch.run():
             told(batch.done)
-        for thread in threads:
-            while thread.is_alive():
+        # Not join(): up to Python 3.12 Ctrl-C there makes the thread look as if it had ended.
+        for ended in ends:
+            while not ended.wait(_PATIENCE):
                 told(batch.done)
-                thread.join(_PATIENCE)
     except BaseException:
         batch.stop()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+        gather()
         raise
+    gather()
     if failures:
         raise failures[0]
     told(batch.done)

@@ -117,8 +117,6 @@ class ManyFits:
     def _describe(self, ier: int) -> str:
         if ier == 0:
             return "The fit was not made to its end: an exception came first."
-        if ier < 0:
-            return f"A compiled function returned {ier}, which ends the fit."
         return describe(ier, **self.options, improper="")
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
  * are called with. Called from Python by their names. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -28,6 +29,14 @@ EXPORT int add_up(void *p, int m, int n, const double *x, double *fvec,
                   int iflag);
 EXPORT int wait_for_thread(void *p, int m, int n, const double *x,
                            double *fvec, int iflag);
+EXPORT int scripted(void *p, int m, int n, const double *x, double *fvec,
+                    double *fjac, int ldfjac, int iflag);
+EXPORT int bent(void *p, int m, int n, const double *x, double *fvec,
+                double *fjac, int ldfjac, int iflag);
+EXPORT int creeping(void *p, int m, int n, const double *x, double *fvec,
+                    double *fjac, int ldfjac, int iflag);
+EXPORT int meet(void *p, int m, int n, const double *x, double *fvec,
+                int iflag);
 
 int
 decay(void *p, int m, int n, const double *x, double *fvec, int iflag)
@@ -130,6 +139,116 @@ wait_for_thread(void *p, int m, int n, const double *x, double *fvec,
     ((double *)p)[1] = 1.0;
     for (int i = 0; i < 30000; i++) {
         if (data[0] != 0.0) {
+            fvec[0] = x[0];
+            return 0;
+        }
+        nanosleep(&millisecond, NULL);
+    }
+    return -1;
+}
+
+/* Data begin with the number of calls so far, and at which of them what is to
+ * be returned and, unless it is 0, to stand last in what is written. */
+enum { CALLS, AT, STATUS, SPOIL, SCRIPT };
+
+static int
+obey(double *script, double *last)
+{
+    script[CALLS] += 1.0;
+    if (script[CALLS] != script[AT]) {
+        return 0;
+    }
+    if (script[SPOIL] != 0.0) {
+        *last = script[SPOIL];
+    }
+    return (int)script[STATUS];
+}
+
+/* b1/(1 + b2*t) + b3 - y: with the same bits in any language. */
+int
+scripted(void *p, int m, int n, const double *x, double *fvec, double *fjac,
+         int ldfjac, int iflag)
+{
+    double *script = p;
+    const double *t = script + SCRIPT, *y = t + m;
+
+    if (iflag == 1) {
+        for (int i = 0; i < m; i++) {
+            fvec[i] = x[0] / (1.0 + x[1] * t[i]) + x[2] - y[i];
+        }
+        return obey(script, fvec + m - 1);
+    }
+    for (int i = 0; i < m; i++) {
+        double under = 1.0 + x[1] * t[i];
+
+        fjac[i] = 1.0 / under;
+        fjac[i + ldfjac] = -x[0] * t[i] / (under * under);
+        fjac[i + 2 * ldfjac] = 1.0;
+    }
+    return obey(script, fjac + m - 1 + (n - 1) * ldfjac);
+}
+
+/* s + 0.01*s*s - b where s = A*x; the data are A, column by column, and b. */
+int
+bent(void *p, int m, int n, const double *x, double *fvec, double *fjac,
+     int ldfjac, int iflag)
+{
+    const double *a = p, *b = a + (ptrdiff_t)m * n;
+
+    for (int i = 0; i < m; i++) {
+        double s = 0.0;
+
+        for (int j = 0; j < n; j++) {
+            s += a[i + (ptrdiff_t)j * m] * x[j];
+        }
+        if (iflag == 1) {
+            fvec[i] = s + 0.01 * s * s - b[i];
+            continue;
+        }
+        for (int j = 0; j < n; j++) {
+            fjac[i + (ptrdiff_t)j * ldfjac] =
+                (1.0 + 0.02 * s) * a[i + (ptrdiff_t)j * m];
+        }
+    }
+    return 0;
+}
+
+/* Data are the number of calls so far, and milliseconds. If these are 0 the
+ * residual is x - 3; if not, each call takes so long, and what it returns
+ * falls a little from one to the next, so that the fit has no end. */
+int
+creeping(void *p, int m, int n, const double *x, double *fvec, double *fjac,
+         int ldfjac, int iflag)
+{
+    double *data = p;
+    const struct timespec nap = {0, (long)(1e6 * data[1])};
+    int is_endless = data[1] != 0.0;
+
+    (void)m, (void)n, (void)ldfjac;
+    if (is_endless) {
+        nanosleep(&nap, NULL);
+    }
+    if (iflag == 2) {
+        fjac[0] = is_endless ? -1.0 : 1.0;
+        return 0;
+    }
+    data[0] += 1.0;
+    fvec[0] = is_endless ? 1.0 - 1e-12 * data[0] : x[0] - 3.0;
+    return 0;
+}
+
+/* Data are two ints: how many calls began, and for how many each of them
+ * waits; after half a minute it refuses. */
+int
+meet(void *p, int m, int n, const double *x, double *fvec, int iflag)
+{
+    atomic_int *began = p;
+    const struct timespec millisecond = {0, 1000000};
+
+    (void)m, (void)n, (void)iflag;
+    atomic_fetch_add(began, 1);
+    for (int i = 0; i < 30000; i++) {
+        if (atomic_load(began) >= atomic_load(began + 1)) {
             fvec[0] = x[0];
             return 0;
         }
