@@ -514,10 +514,11 @@ def test_a_driver_that_was_stopped(compiled_library: Path) -> None:
 def test_improper_options_of_the_driver(compiled_library: Path) -> None:
     for name, value in {"ftol": -1.0, "factor": 0.0, "diag": np.zeros((1, 3))}.items():
         given = batch_of(compiled_library, **{name: value})
+        given[1][1][:] = -1
         batch = _core.Batch(*given)
         assert batch.run() is False
         assert batch.done == 0
-        assert given[1][1].tolist() == [0] * COUNT
+        assert given[1][1].tolist() == [-1] * COUNT
 
 
 def test_all_combinations_of_what_may_be_none(compiled_library: Path) -> None:
