@@ -306,6 +306,7 @@ def outcome_in_leastsq(scenario: Scenario, *how: Any) -> Any:
 def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
     names = ("solve", "covariance")
     refused = {name: refusing(getattr(_core, name), *how) for name in names}
+    refused["Compiled"] = _core.Compiled
     _leastsq._core = SimpleNamespace(**refused)  # type: ignore[assignment]
     try:
         return outcome(scenario.once)
@@ -358,7 +359,9 @@ def main() -> None:
         scenarios = compiled_functions(paths[1])
         scenarios += compiled_failures(paths[1]) if allocator == "python" else []
     elif place == "many":
-        scenarios = many_scenarios.steps()
+        # CPython and NumPy lose blocks of their own where Python functions are refused memory.
+        steps = many_scenarios.driven if allocator == "python" else many_scenarios.steps
+        scenarios = list(steps())
     else:
         scenarios = [*successes(), *(only_in_the_shim() if place == "shim" else models())]
     outcome_in = outcome_in_shim if place == "shim" else outcome_in_leastsq

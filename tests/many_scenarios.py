@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,3 +118,27 @@ def steps() -> list[Scenario]:
         for differences in (False, True)
         for given in ((None, None, None), tables)
     ]
+
+
+def driven() -> Iterator[Scenario]:
+    """Fits of the shim's driver alone: what it is given was made before, and nothing is kept."""
+    rng = np.random.default_rng(20261122)
+    residuals = {k: rng.normal(size=(k, 3)) for k in range(1, 10)}
+    jacobians = {k: rng.normal(size=(k, 3, 2)) for k in range(1, 10)}
+    tolerances = (1e-8, 1e-8, 0.0, 100.0, 30, None)
+    counts = [np.zeros(3, np.intc) for _ in range(3)]
+    results = (np.empty((3, 2)), *counts, np.empty(3), None, np.empty((3, 2, 2)))
+
+    def once(differences: bool, qr: int) -> Any:
+        given = (np.ones((3, 2)), None, None, None)
+        lockstep = _core.Lockstep(given, results, (*tolerances, qr), differences, 2)
+        while (points := lockstep.points()) is not None:
+            lockstep.take(residuals[len(points[1])])
+            if (points := lockstep.jacobian_points()) is not None:
+                lockstep.take_jacobian(jacobians[len(points[1])])
+        return (*results[:5], results[6], counts[0].item(0))
+
+    for differences in (False, True):
+        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED):
+            name = f"driven, {differences}, {qr}"
+            yield Scenario(name, (*FOUND, 5), partial(once, differences, qr), ())

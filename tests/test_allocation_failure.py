@@ -38,8 +38,11 @@ def test_each_allocation_about_a_compiled_function_may_fail(
     run_rounds(allocator, "compiled", extension.parent, compiled_library)
 
 
-def test_each_allocation_of_an_arrays_data_in_many_fits_may_fail(extension: Path) -> None:
-    run_rounds("numpy", "many", extension.parent)
+@pytest.mark.parametrize("allocator", ["python", "numpy"])
+def test_each_allocation_in_many_fits_may_fail(allocator: str, extension: Path) -> None:
+    if allocator == "python":
+        pytest.importorskip("_testcapi", reason="_testcapi, of CPython's tests, is missing")
+    run_rounds(allocator, "many", extension.parent)
 
 
 @pytest.fixture(scope="module")
