@@ -136,14 +136,17 @@ def leastsq(
     func : callable
         ``func(x, *args)`` returns the residuals, M real numbers, M >= N: an array of shape (M,) of
         any real dtype, or a list or tuple. `x` is a float64 array of shape (N,) of its own at
-        every call.
+        every call. Or what `compiled` returned: the fit then runs without the GIL, and takes the
+        Jacobian from there, too, if there is one and `Dfun` is None.
     x0 : array_like
         The start, N real numbers of any shape; flattened and copied.
     args : tuple, optional
         Further arguments of `func` and `Dfun`. Anything but a tuple is taken as the only one.
+        Compiled functions get none.
     Dfun : callable, optional
         ``Dfun(x, *args)`` returns the Jacobian, shape (M, N), or (N, M) with `col_deriv`. Without
-        it the Jacobian is approximated by forward differences.
+        it the Jacobian is approximated by forward differences. Or what `compiled` returned, with a
+        Jacobian.
     full_output : bool, optional
         Whether to return `cov_x`, `infodict` and `mesg` too.
     col_deriv : bool, optional
@@ -195,7 +198,8 @@ def leastsq(
         1, 2, 3 or 4: a solution was found by `ftol`, `xtol`, both, or `gtol`. 5: `maxfev` was
         reached. 6, 7, 8: `ftol`, `xtol` or `gtol` is too small. 9: the residuals at `x0` or a
         Jacobian are not finite, or so large that the next step overflows. 0, only with
-        `full_output`: improper input, and the arrays of `infodict` are zero.
+        `full_output`: improper input, and the arrays of `infodict` are zero. Negative: a
+        compiled function returned this to stop the fit; `x` is the best point until then.
 
     Raises
     ------
@@ -210,7 +214,7 @@ def leastsq(
     Warns
     -----
     RuntimeWarning
-        If `ier` is 5 or more, without `full_output`.
+        If `ier` is 5 or more, or negative, without `full_output`.
 
     Notes
     -----

@@ -130,7 +130,7 @@ def leastsq_many(
     chunk_size : int, optional
         How many fits are under way at a time, which bounds the memory; when one is finished the
         next takes its place. None: as many as suit the caches. Without effect on the results, and
-        with a `func` of `compiled`, where each worker has one.
+        with a `func` of `compiled`, where each worker has four at most.
     progress : callable or bool, optional
         ``progress(done, total)`` is called when fits are done, some ten times a second at most,
         and when all are. True: a bar of tqdm if that is installed, or else a line on stderr.
