@@ -36,6 +36,7 @@ void
 lanes_lay_out(Lanes *lanes, int width, int m, int n, double *memory)
 {
     size_t row = (size_t)width * (size_t)n;
+    void *rest;
 
     lanes->width = width;
     lanes->a = memory;
@@ -43,7 +44,8 @@ lanes_lay_out(Lanes *lanes, int width, int m, int n, double *memory)
     lanes->rdiag = lanes->rhs + (size_t)width * (size_t)m;
     lanes->acnorm = lanes->rdiag + row;
     lanes->wa = lanes->acnorm + row;
-    lanes->ipvt = (int *)(lanes->wa + row);
+    rest = lanes->wa + row;
+    lanes->ipvt = rest;
 }
 
 /* Vectors side by side: the elements of one index follow each other. */

@@ -222,7 +222,12 @@ def test_analysis_finds_nothing(tool: str) -> None:
     ("tool", "right", "wrong", "finding"),
     [
         ("gcc", "    PyMem_Free(wa);", "    PyMem_Free(wa);\n    PyMem_Free(wa);", "double-free"),
-        ("cppcheck", "npy_intp shape[2];", "npy_intp shape[1];", "arrayIndexOutOfBounds"),
+        (
+            "cppcheck",
+            "npy_intp shape[2];\n\n    if (nargs != 2)",
+            "npy_intp shape[1];\n\n    if (nargs != 2)",
+            "arrayIndexOutOfBounds",
+        ),
     ],
 )
 def test_analysis_finds_a_fault(

@@ -167,7 +167,9 @@ memcheck() {
 
 # Unoptimised, so that a line is a line.
 build_for_coverage() {
-    build_instrumented coverage -Dbuildtype=debug -Db_coverage=true -Dfortran_args=-O0
+    # Several threads count at once.
+    build_instrumented coverage -Dbuildtype=debug -Db_coverage=true \
+        -Dc_args=-fprofile-update=atomic "-Dfortran_args=-O0 -fprofile-update=atomic"
 }
 
 # Where memory fails, coverage.py would fail before the shim does: those tests are measured in C alone.
