@@ -87,9 +87,9 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         fits_check_size(&self->fits, function->m) < 0) {
         goto error;
     }
-    if (self->fits.options.epsfcn < 0.0 &&
-        options_read_epsfcn(&self->fits.options, Py_None, NPY_DOUBLE) < 0) {
-        goto error;
+    if (self->fits.options.epsfcn < 0.0) {
+        /* None never fails. */
+        (void)options_read_epsfcn(&self->fits.options, Py_None, NPY_DOUBLE);
     }
     if (data != Py_None) {
         if (!PyArray_CheckExact(data) ||

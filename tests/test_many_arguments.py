@@ -223,3 +223,10 @@ def test_a_build_on_another_minpack_says_so(system_pyminpack: ModuleType) -> Non
     assert hasattr(_core, "Lockstep")
     with pytest.raises(NotImplementedError, match="is a part of minpack/, and this build is on"):
         system_pyminpack.leastsq_many(PROBLEM.func, X0)
+
+
+@pytest.mark.parametrize("name", ["leastsq_many", "curve_fit_many"])
+def test_a_build_without_the_iteration(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(_core, "Lockstep")
+    with pytest.raises(NotImplementedError, match=f"{name} is a part of minpack/"):
+        getattr(pyminpack, name)(None, None, None)
