@@ -43,6 +43,7 @@ typedef struct {
     struct timespec start;        /* when its turn began, */
     struct timespec begun;        /* and when it took its last portion, */
     long long portion;            /* and how many these were */
+    npy_intp told;                /* fits that others know to be done */
     int no_memory;
 } Worker;
 
@@ -237,6 +238,15 @@ is_over(const struct timespec *start, double duration)
     return seconds >= duration || seconds < 0.0;
 }
 
+/* Tell how many fits are done. Not after each of them: what all threads write
+ * to stands beside what all of them read. */
+static void
+tell(Batch *self, Worker *worker)
+{
+    atomic_fetch_add(&self->done, worker->slots.done - worker->told);
+    worker->told = worker->slots.done;
+}
+
 /* Let a worker begin fits that nobody has begun. Portions grow until they take
  * some time. */
 static void
@@ -249,6 +259,7 @@ take_portion(Batch *self, Worker *worker)
         worker->portion *= 2;
     }
     timespec_get(&worker->begun, TIME_UTC);
+    tell(self, worker);
     first = atomic_fetch_add(&self->next, worker->portion);
     slots->next = (npy_intp)Py_MIN(first, self->fits.count);
     slots->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
@@ -327,8 +338,6 @@ make_fits(Batch *self, Worker *worker)
     worker->portion = 1;
     take_portion(self, worker);
     for (;;) {
-        npy_intp done = slots->done;
-
         slots_settle(slots, &self->fits);
         if (slots->used == 0) {
             return 0;
@@ -339,7 +348,6 @@ make_fits(Batch *self, Worker *worker)
             }
         }
         slots_flush(slots, &self->fits);
-        atomic_fetch_add(&self->done, slots->done - done);
     }
 }
 
@@ -353,6 +361,7 @@ batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (hire(self, &worker) == 0) {
         watch_begin(&worker.watch);
         (void)make_fits(self, &worker);
+        tell(self, &worker);
         watch_end(&worker.watch);
         if (worker.no_memory) {
             PyErr_NoMemory();
