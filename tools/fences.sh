@@ -6,7 +6,7 @@
 readonly quick_for_sanitize="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
     tests/test_allocation_failure.py tests/test_survivors_shim.py tests/test_blocked_contract.py
     tests/test_blocked_threads.py tests/test_curve_fit_shim.py tests/test_compiled_calls.py
-    tests/test_many_shim.py tests/test_many_compiled.py"
+    tests/test_many_shim.py tests/test_many_compiled.py tests/test_many_batch.py"
 readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contract_exceptions.py
     tests/test_contract_jacobian.py tests/test_contract_not_finite.py"
 # What runs every line.
@@ -16,7 +16,8 @@ readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/t
     tests/test_typing.py tests/test_curve_fit_*.py tests/test_compiled_*.py tests/test_lanes.py tests/test_many_*.py
     tests/test_report*.py tests/test_compare_*.py tests/test_nist.py
     tests/test_problems.py"
-readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py tests/test_many_compiled.py"
+readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py tests/test_many_compiled.py
+    tests/test_many_batch.py"
 
 # build_instrumented NAME SETUP_OPTION...: the package and the programs of tests/native, into
 # build/NAME, and installed with its symbols into build/NAME-site.

@@ -1,0 +1,136 @@
+"""`_core.Batch`, as _many_compiled.py never calls it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bits import assert_same_bits
+from compiled_problems import Fractions
+from test_many_compiled import COUNT, M, c_of, read_only, starts, table
+
+from pyminpack import _core, compiled, leastsq_many
+
+
+def batch_of(library: Path, **replaced: Any) -> tuple[Any, ...]:
+    x0 = starts()
+    given = {"x0": x0, "diag": None, "weights": None, "ydata": None}
+    results = {
+        "x": np.empty_like(x0),
+        **{name: np.empty(COUNT, np.intc) for name in ("ier", "nfev", "njev")},
+        "fnorm": np.empty(COUNT),
+        "squares": None,
+        "cov_x": None,
+    }
+    options = {"ftol": 1e-8, "xtol": 1e-8, "gtol": 0.0, "factor": 100.0, "maxfev": 99,
+               "epsfcn": None, "qr": 0}  # fmt: skip
+    rest = {"func": compiled(c_of(library), M, jac=True), "dfun": None, "data": table()}
+    for group in (given, results, options, rest):
+        group.update((k, v) for k, v in replaced.items() if k in group)
+    tuples = [
+        replaced.get(f"all {i}", tuple(g.values())) for i, g in enumerate((given, results, options))
+    ]
+    return (*tuples, *rest.values())
+
+
+MISUSE: list[tuple[str, list[Any], type[Exception]]] = [
+    ("x0", [None, 1.0, np.ones(3), np.ones((0, 3)), np.ones((3, 0)), np.ones((3, 3), np.float32),
+            np.asfortranarray(starts()), np.ones((1, 1, 1)), np.ones((6, 3))], ValueError),
+    ("diag", [1.0, np.ones(3), np.ones((2, 3)), np.ones((7, 4)), np.ones((1, 3), int)], ValueError),
+    ("weights", [1.0, np.ones(M), np.ones((2, M)), np.ones((7, 4)), np.ones((1, 0))], ValueError),
+    ("ydata", [1.0, np.ones(M), np.ones((2, M)), np.ones((7, 4)), np.ones((1, 0))], ValueError),
+    ("x", [None, np.ones((6, 3)), np.ones((7, 2)), np.ones((7, 3), int),
+           read_only(np.ones((7, 3)))], ValueError),
+    *((name, [None, np.ones(7), np.ones(6, np.intc), np.ones((7, 1), np.intc)], ValueError)
+      for name in ("ier", "nfev", "njev")),
+    ("fnorm", [None, np.ones(6), np.ones(7, np.float32)], ValueError),
+    ("squares", [1.0, np.ones(6)], ValueError),
+    ("cov_x", [1.0, np.ones((7, 3)), np.ones((7, 3, 2)), np.ones((6, 3, 3))], ValueError),
+    ("ftol", [None, "1"], TypeError),
+    ("maxfev", [None, 1.5], TypeError),
+    ("maxfev", [-1, 2**31, 2**80], OverflowError),
+    ("epsfcn", ["1"], TypeError),
+    ("qr", [None], TypeError),
+    ("qr", [3, -1], ValueError),
+    ("func", [None, len, Fractions().func, _core.Compiled], TypeError),
+    ("dfun", [len, 1, _core.Compiled], TypeError),
+    ("data", [1.0, np.float64(1.0), np.ones(()), np.ones((6, 22)), table().tolist(),
+              np.asfortranarray(table()), table().astype(object), np.zeros(7, [("a", object)]),
+              table().view(type("Subclass", (np.ndarray,), {}))], ValueError),
+    *((f"all {i}", [None, (), [], (None,) * 3, (None,) * 8], TypeError) for i in range(3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "values", "error"), MISUSE, ids=[name for name, _, _ in MISUSE])
+def test_misuse_of_the_driver(
+    name: str, values: Any, error: type[Exception], compiled_library: Path
+) -> None:
+    for value in values:
+        with pytest.raises(error):
+            _core.Batch(*batch_of(compiled_library, **{name: value}))
+
+
+def test_the_driver_takes_so_many_arguments(compiled_library: Path) -> None:
+    given = batch_of(compiled_library)
+    for wrong in ((), given[:-1], (*given, None)):
+        with pytest.raises(TypeError):
+            _core.Batch(*wrong)
+    with pytest.raises(TypeError, match="no keyword arguments"):
+        _core.Batch(*given, data=None)
+    with pytest.raises(TypeError):
+        type("Heir", (_core.Batch,), {})
+
+
+def test_a_driver_after_its_end(compiled_library: Path) -> None:
+    given = batch_of(compiled_library)
+    batch = _core.Batch(*given)
+    assert batch.done == 0
+    assert batch.run() is False
+    c = compiled(c_of(compiled_library), M, jac=False)
+    expected = leastsq_many(c, starts(), data=table(), ftol=1e-8, xtol=1e-8, maxfev=99)
+    for _ in range(3):
+        assert batch.run() is False
+        assert batch.done == COUNT
+        assert_same_bits(given[1][0], expected.x)
+    batch.stop()
+    assert batch.run() is False
+
+
+def test_a_driver_that_was_stopped(compiled_library: Path) -> None:
+    given = batch_of(compiled_library)
+    given[1][0][:] = 7.0
+    batch = _core.Batch(*given)
+    batch.stop()
+    batch.stop()
+    assert batch.run() is False
+    assert batch.done == 0
+    assert (given[1][0] == 7.0).all()
+
+
+def test_improper_options_of_the_driver(compiled_library: Path) -> None:
+    for name, value in {"ftol": -1.0, "factor": 0.0, "diag": np.zeros((1, 3))}.items():
+        given = batch_of(compiled_library, **{name: value})
+        given[1][1][:] = -1
+        batch = _core.Batch(*given)
+        assert batch.run() is False
+        assert batch.done == 0
+        assert given[1][1].tolist() == [-1] * COUNT
+
+
+def test_all_combinations_of_what_may_be_none(compiled_library: Path) -> None:
+    expected = None
+    for squares, cov_x, ydata in itertools.product((False, True), repeat=3):
+        given = batch_of(
+            compiled_library,
+            squares=np.empty(COUNT) if squares else None,
+            cov_x=np.empty((COUNT, 3, 3)) if cov_x else None,
+            ydata=np.zeros((1, M)) if ydata else None,
+        )
+        _core.Batch(*given).run()
+        expected = given[1][0] if expected is None else expected
+        assert_same_bits(given[1][0], expected)
+        if squares:
+            np.testing.assert_allclose(given[1][5], given[1][4] ** 2)
