@@ -1,5 +1,5 @@
 module callbacks
-!! The forms of the user's function: FCN in the user guide (section 2.6), and one that factors.
+!! The forms of the user's function: FCN in the user guide (section 2.6).
 !!
 !! Every argument goes by reference and nothing is copied on the way: `m` arrives in FCN at the
 !! very address that the caller gave to the solver. Callers rely on it to find their own data.
@@ -9,7 +9,7 @@ module callbacks
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 implicit none (type, external)
 private
-public :: residual_callback, jacobian_callback, triangle_callback
+public :: residual_callback, jacobian_callback
 
 abstract interface
     subroutine residual_callback(m, n, x, fvec, iflag) bind(c)
@@ -50,28 +50,6 @@ abstract interface
             !! 1: residuals wanted; 2: Jacobian wanted; 0: look at `x`, `fvec` and `fjac`,
             !! change nothing
     end subroutine jacobian_callback
-
-    subroutine triangle_callback(m, n, x, fvec, r, ldr, iflag) bind(c)
-    !! FCN of `lmder_blocked`: the residuals, or a triangle that stands for their Jacobian.
-        import :: dp, ip
-        implicit none (type, external)
-        integer(ip), intent(in) :: m
-            !! number of residuals
-        integer(ip), intent(in) :: n
-            !! number of variables
-        integer(ip), intent(in) :: ldr
-            !! leading dimension of `r`, at least n
-        real(dp), intent(in) :: x(n)
-            !! the point, shape (n)
-        real(dp), intent(inout) :: fvec(m)
-            !! on exit with `iflag` 1 the residuals at `x`, shape (m); otherwise unchanged
-        real(dp), intent(inout) :: r(ldr, n + 1)
-            !! on exit with `iflag` 2, shape (ldr, n + 1): the upper triangle of the first n columns
-            !! is R of a factorisation Q*R of the Jacobian at `x`, and the first n elements of the
-            !! last are the first n components of Q'*fvec; otherwise unchanged
-        integer(ip), intent(inout) :: iflag
-            !! 1: residuals wanted; 2: triangle wanted
-    end subroutine triangle_callback
 end interface
 
 end module callbacks

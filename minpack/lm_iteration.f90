@@ -24,20 +24,17 @@ use lm_factors, only: factor_jacobian, factor_triangle
 use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want_trial
 use lm_model, only: scaled_gradient_norm, predict_reduction
 use lmpar, only: find_parameter
-use qr_blocked, only: blocked_norm, blocked_spare
+use qr_blocked, only: blocked_spare
 implicit none (type, external)
 private
-public :: lm_advance, lm_resume
+public :: lm_advance, lm_proceed, lm_resume
 
 contains
 
 pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, &
-                           ftrial, isa, spare) bind(c, name="lm_advance")
+                           ftrial) bind(c, name="lm_advance")
 !! Take the answer to the last request and go on to the next one (More 1978, section 7,
 !! algorithm 7.1).
-!!
-!! With `isa` a Jacobian is answered by a triangle that has its norms and products, R of A = Q*R
-!! without pivoting, and Q'*f(x). It is worked on by blocks.
 
     ! Inputs
     integer(ip), intent(in) :: m
@@ -46,8 +43,6 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         !! number of variables
     integer(ip), intent(in) :: ldfjac
         !! leading dimension of `fjac`
-    integer(ip), intent(in), optional :: isa
-        !! given: the instruction set for work by blocks
 
     ! In-outputs
     type(lm_state), intent(inout) :: state
@@ -57,14 +52,14 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
     real(dp), intent(inout) :: fvec(m)
         !! shape (m); the residuals at x
     real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); the Jacobian as an answer, or with `isa` a triangle; afterwards its
-        !! factors: R in the upper triangle
+        !! shape (ldfjac, n); the Jacobian as an answer; afterwards its factors: R in the upper
+        !! triangle
     real(dp), intent(inout) :: diag(n)
         !! shape (n); the diagonal of D
     integer(ip), intent(inout) :: ipvt(n)
         !! shape (n); the permutation of the factorisation
     real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*f(x); with `isa` part of the answer
+        !! shape (n); the first n components of Q'*f(x)
     real(dp), intent(inout) :: step(n)
         !! shape (n); the step p under trial
     real(dp), intent(inout) :: trial(n)
@@ -73,42 +68,87 @@ pure subroutine lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, 
         !! shape (n); free between requests
     real(dp), intent(inout) :: ftrial(m)
         !! shape (m); the residuals at x + p as an answer; otherwise free
-    real(dp), intent(inout), optional :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work, to be given with `isa`
 
     ! Locals
-    logical :: accepted
+    integer(ip) :: iter
 
     select case (state%request)
     case (want_residual)
-        state%fnorm = residual_norm(m, fvec, isa)
-        call lm_ask(state, want_jacobian)
+        call take_residuals(state, enorm_(m, fvec))
 
     case (want_jacobian)
-        if (present(isa)) then
-            call factor_triangle(isa, n, fjac, ldfjac, ipvt, qtf, step, trial, work, spare)
-        else
-            call factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, step, trial, work, ftrial)
-        end if
-        call use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
-                         isa, spare)
+        call factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, step, trial, work, ftrial)
+        call use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial)
 
     case (want_trial)
-        call judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, trial, work, ftrial, &
-                   residual_norm(m, ftrial, isa), accepted)
-        if (state%info /= 0) then
-            state%request = finished
-        else if (accepted) then
-            call lm_ask(state, want_jacobian)
-        else
-            call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
-                         isa, spare)
-        end if
+        iter = state%iter
+        call take_trial(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, &
+                        enorm_(m, ftrial))
+        ! Only a rejected trial has made use of the room for the next one's residuals.
+        if (state%iter /= iter) fvec = ftrial
 
     case default
         state%request = finished
     end select
 end subroutine lm_advance
+
+pure subroutine lm_proceed(state, n, x, fnorm, r, ldr, diag, ipvt, qtf, step, trial, work, more, &
+                           isa, spare) bind(c, name="lm_proceed")
+!! `lm_advance` for a driver of large problems, which keeps the residuals to itself and tells their
+!! norm, and answers with a triangle in place of a Jacobian: R of A = Q*R without pivoting, which
+!! has its norms and products, and Q'*f(x). The trial point was accepted if `state%iter` has grown.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    real(dp), intent(in) :: fnorm
+        !! the norm of the residuals as an answer, at x or at x + p; otherwise ignored
+    integer(ip), intent(in) :: ldr
+        !! leading dimension of `r`
+    integer(ip), intent(in) :: isa
+        !! the instruction set for work by blocks
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the best point so far
+    real(dp), intent(inout) :: r(ldr, n)
+        !! shape (ldr, n); the triangle as an answer; afterwards R of the factorisation with pivots
+    real(dp), intent(inout) :: diag(n)
+        !! shape (n); the diagonal of D
+    integer(ip), intent(inout) :: ipvt(n)
+        !! shape (n); the permutation of the factorisation
+    real(dp), intent(inout) :: qtf(n)
+        !! shape (n); what belongs to the triangle as an answer; afterwards the first n components
+        !! of Q'*f(x)
+    real(dp), intent(inout) :: step(n)
+        !! shape (n); the step p under trial
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); x + p; free while the Jacobian is asked for
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); free between requests
+    real(dp), intent(inout) :: more(n)
+        !! shape (n); free between requests
+    real(dp), intent(inout) :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); free between requests
+
+    select case (state%request)
+    case (want_residual)
+        call take_residuals(state, fnorm)
+
+    case (want_jacobian)
+        call factor_triangle(isa, n, r, ldr, ipvt, qtf, step, trial, work, spare)
+        call use_factors(state, n, x, r, ldr, diag, ipvt, qtf, step, trial, work, more, isa, spare)
+
+    case (want_trial)
+        call take_trial(state, n, x, r, ldr, diag, ipvt, qtf, step, trial, work, more, fnorm, isa, &
+                        spare)
+
+    case default
+        state%request = finished
+    end select
+end subroutine lm_proceed
 
 pure subroutine lm_resume(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial) &
     bind(c, name="lm_resume")
@@ -193,23 +233,74 @@ pure subroutine use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, tr
     call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, ftrial, isa, spare)
 end subroutine use_factors
 
-pure real(dp) function residual_norm(m, f, isa)
-!! The norm of the residuals: MINPACK's, or where the work is done by blocks the quicker one.
+pure subroutine take_residuals(state, fnorm)
+!! Go on with the residuals at the start.
 
     ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of residuals
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the residuals
-    integer(ip), intent(in), optional :: isa
-        !! the instruction set for work by blocks
+    real(dp), intent(in) :: fnorm
+        !! their norm
 
-    if (present(isa)) then
-        residual_norm = blocked_norm(isa, m, f)
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+
+    state%fnorm = fnorm
+    call lm_ask(state, want_jacobian)
+end subroutine take_residuals
+
+pure subroutine take_trial(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, more, &
+                           fnorm1, isa, spare)
+!! Go on with the residuals at the trial point: finish, ask for the Jacobian there, or try another.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    integer(ip), intent(in) :: ldfjac
+        !! leading dimension of `fjac`
+    integer(ip), intent(in), optional :: isa
+        !! given: the instruction set for work by blocks
+    integer(ip), intent(in) :: ipvt(n)
+        !! shape (n); the permutation
+    real(dp), intent(in) :: qtf(n)
+        !! shape (n); the first n components of Q'*f(x)
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(in) :: fnorm1
+        !! the norm of the residuals at the trial point
+
+    ! In-outputs
+    type(lm_state), intent(inout) :: state
+        !! the fit
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); the point; on exit x + p if the step was accepted
+    real(dp), intent(inout) :: fjac(ldfjac, n)
+        !! shape (ldfjac, n); R in the upper triangle; below it `lmpar_` leaves its own
+    real(dp), intent(inout) :: step(n)
+        !! shape (n); the step p, on exit perhaps another
+    real(dp), intent(inout) :: trial(n)
+        !! shape (n); x + p
+
+    ! Outputs
+    real(dp), intent(inout) :: work(n)
+        !! shape (n); work
+    real(dp), intent(inout) :: more(n)
+        !! shape (n); work, where the step was rejected
+    real(dp), intent(inout), optional :: spare(blocked_spare(n))
+        !! shape (blocked_spare(n)); work, to be given with `isa`
+
+    ! Locals
+    logical :: accepted
+
+    call judge(state, n, x, fjac, ldfjac, diag, ipvt, step, trial, work, fnorm1, accepted)
+    if (state%info /= 0) then
+        state%request = finished
+    else if (accepted) then
+        call lm_ask(state, want_jacobian)
     else
-        residual_norm = enorm_(m, f)
+        call propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial, work, more, isa, &
+                     spare)
     end if
-end function residual_norm
+end subroutine take_trial
 
 pure subroutine digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, acnorm, work)
 !! Update the scaling from the Jacobian's norms (More 1978, section 6) and test the gradient.
@@ -313,14 +404,11 @@ pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial,
     call lm_ask(state, want_trial)
 end subroutine propose
 
-pure subroutine judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, trial, work, ftrial, &
-                      fnorm1, accepted)
+pure subroutine judge(state, n, x, fjac, ldfjac, diag, ipvt, step, trial, work, fnorm1, accepted)
 !! Compare the reduction that came with the one that was predicted; move the bound and perhaps x,
 !! and test for convergence.
 
     ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of residuals
     integer(ip), intent(in) :: n
         !! number of variables
     integer(ip), intent(in) :: ldfjac
@@ -333,18 +421,14 @@ pure subroutine judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, tria
         !! shape (n); the permutation
     real(dp), intent(in) :: step(n)
         !! shape (n); the step p
-    real(dp), intent(in) :: ftrial(m)
-        !! shape (m); the residuals at x + p
     real(dp), intent(in) :: fnorm1
-        !! their norm
+        !! the norm of the residuals at x + p
 
     ! In-outputs
     type(lm_state), intent(inout) :: state
         !! the fit
     real(dp), intent(inout) :: x(n)
         !! shape (n); the point; on exit x + p if the step was accepted
-    real(dp), intent(inout) :: fvec(m)
-        !! shape (m); the residuals at x
     real(dp), intent(inout) :: trial(n)
         !! shape (n); x + p; destroyed
 
@@ -374,7 +458,6 @@ pure subroutine judge(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, step, tria
     if (accepted) then
         x = trial
         trial = diag * x
-        fvec = ftrial
         state%xnorm = enorm_(n, trial)
         state%fnorm = fnorm1
         state%iter = state%iter + 1

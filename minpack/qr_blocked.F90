@@ -3,7 +3,7 @@ module qr_blocked
 !!
 !! The same sources are compiled for each; nothing here keeps what was chosen. Results depend on the
 !! instruction set in their last digits, and on nothing else but the arguments.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
 use qr_damped, only: damped_work, solve_damped
 use qr_norms, only: norm
 use qr_pack, only: block_rows
@@ -140,8 +140,8 @@ pure subroutine blocked_tall_differences(isa, m, n, points, f, r, ldr, work) &
         !! number of rows
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    real(dp), intent(in) :: points(m, n)
-        !! shape (m, n); the residuals at the other points, a column each
+    type(c_ptr), intent(in) :: points(n)
+        !! shape (n); where the residuals at the other points are, m of them each
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
     integer(ip), intent(in), value :: ldr

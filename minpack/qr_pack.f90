@@ -1,7 +1,8 @@
 module qr_pack
-!! Blocks of rows: how large they are, where they lie, and how rows from anywhere get there.
+!! Blocks of rows: how large they are, where they lie, and how rows from anywhere get there. What
+!! copies is in qr_pack.c.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, &
-                                       c_intptr_t, c_loc
+                                       c_intptr_t, c_loc, c_ptr
 use qr_kernels, only: strip
 implicit none (type, external)
 private
@@ -10,10 +11,76 @@ public :: pack, pack_differences
 
 integer(ip), parameter :: line = 8
     !! blocks and their columns begin with a line of the cache, which is at most so many elements
-integer(ip), parameter :: together = 8
-    !! rows that are copied at a time
-integer(ip), parameter :: beside = 5
-    !! columns that are copied side by side; with more the processor would lose track of them
+
+interface
+    pure subroutine pack_rows(rows, n, a, down, b, ldb) bind(c, name="pack_rows")
+    !! Copy rows without gaps between their elements.
+        import :: dp, ip, wide_ip
+        implicit none (type, external)
+
+        ! Inputs
+        integer(ip), intent(in) :: rows
+            !! number of rows
+        integer(ip), intent(in) :: n
+            !! number of columns
+        integer(wide_ip), intent(in) :: down
+            !! elements from one row to the next; may be negative
+        real(dp), intent(in) :: a(1)
+            !! the first row; the others are beyond the bounds that are named here
+        integer(ip), intent(in) :: ldb
+            !! leading dimension of `b`
+
+        ! Outputs
+        real(dp), intent(inout) :: b(ldb, n)
+            !! shape (ldb, n); the copy
+    end subroutine pack_rows
+
+    pure subroutine pack_columns(rows, n, a, right, b, ldb) bind(c, name="pack_columns")
+    !! Copy columns without gaps between their elements.
+        import :: dp, ip, wide_ip
+        implicit none (type, external)
+
+        ! Inputs
+        integer(ip), intent(in) :: rows
+            !! number of rows
+        integer(ip), intent(in) :: n
+            !! number of columns
+        integer(wide_ip), intent(in) :: right
+            !! elements from one column to the next; may be negative
+        real(dp), intent(in) :: a(1)
+            !! the first column; the others are beyond the bounds that are named here
+        integer(ip), intent(in) :: ldb
+            !! leading dimension of `b`
+
+        ! Outputs
+        real(dp), intent(inout) :: b(ldb, n)
+            !! shape (ldb, n); the copy
+    end subroutine pack_columns
+
+    pure subroutine pack_above(rows, n, points, before, f, b, ldb) bind(c, name="pack_above")
+    !! Copy what columns anywhere in memory are above f.
+        import :: dp, ip, c_ptr
+        implicit none (type, external)
+
+        ! Inputs
+        integer(ip), intent(in) :: rows
+            !! number of rows
+        integer(ip), intent(in) :: n
+            !! number of columns
+        type(c_ptr), intent(in) :: points(n)
+            !! shape (n); where the columns are
+        integer(ip), intent(in) :: before
+            !! how many of their elements there are before the rows
+        real(dp), intent(in) :: f(rows)
+            !! shape (rows); what is taken off
+        integer(ip), intent(in) :: ldb
+            !! leading dimension of `b`
+
+        ! Outputs
+        real(dp), intent(inout) :: b(ldb, n)
+            !! shape (ldb, n); the copy
+    end subroutine pack_above
+end interface
 
 contains
 
@@ -131,33 +198,23 @@ pure subroutine pack(rows, n, length, a, first, down, right, f, b, ldb)
         !! shape (ldb, n + 1); the block
 
     ! Locals
-    integer(ip) :: i, j, k
+    integer(ip) :: i, k
 
     if (down == 1) then
-        do k = 1, n, beside
-            call pack_columns(rows, min(beside, n - k + 1), length, a, first + (k - 1) * right, &
-                              right, b(1, k), ldb)
-        end do
+        call pack_columns(rows, n, a(first), right, b, ldb)
+    else if (right == 1) then
+        call pack_rows(rows, n, a(first), down, b, ldb)
     else
-        ! Few rows at a time: what is read together lies together, and so does what is written.
-        do i = 0, rows - together, together
+        do i = 1, rows
             do k = 1, n
-                do j = 1, together
-                    b(i + j, k) = a(first + (i + j - 1) * down + (k - 1) * right)
-                end do
-            end do
-        end do
-        do k = 1, n
-            do j = rows - mod(rows, together) + 1, rows
-                b(j, k) = a(first + (j - 1) * down + (k - 1) * right)
+                b(i, k) = a(first + (i - 1) * down + (k - 1) * right)
             end do
         end do
     end if
-    b(1:rows, n + 1) = f
-    call fill_strip(rows, n, b, ldb)
+    call add_residuals(rows, n, f, b, ldb)
 end subroutine pack
 
-pure subroutine pack_differences(rows, n, points, ldp, f, b, ldb)
+pure subroutine pack_differences(rows, n, points, before, f, b, ldb)
 !! As `pack`, where A is what residuals at other points are above f.
 
     ! Inputs
@@ -165,10 +222,10 @@ pure subroutine pack_differences(rows, n, points, ldp, f, b, ldb)
         !! number of rows
     integer(ip), intent(in) :: n
         !! number of columns of A
-    integer(ip), intent(in) :: ldp
-        !! leading dimension of `points`
-    real(dp), intent(in) :: points(ldp, n)
-        !! shape (ldp, n); the residuals at the other points, a column each
+    type(c_ptr), intent(in) :: points(n)
+        !! shape (n); where the residuals at the other points are
+    integer(ip), intent(in) :: before
+        !! how many of those there are before the rows
     real(dp), intent(in) :: f(rows)
         !! shape (rows); the column that goes along
     integer(ip), intent(in) :: ldb
@@ -178,36 +235,20 @@ pure subroutine pack_differences(rows, n, points, ldp, f, b, ldb)
     real(dp), intent(inout) :: b(ldb, n + 1)
         !! shape (ldb, n + 1); the block
 
-    ! Locals
-    integer(ip) :: i, j, k, l
-
-    ! As in `pack_columns`.
-    do k = 1, n, beside
-        do i = 0, rows - together, together
-            do l = k, min(k + beside - 1, n)
-                do j = i + 1, i + together
-                    b(j, l) = points(j, l) - f(j)
-                end do
-            end do
-        end do
-    end do
-    do k = 1, n
-        do j = together * (rows / together) + 1, rows
-            b(j, k) = points(j, k) - f(j)
-        end do
-    end do
-    b(1:rows, n + 1) = f
-    call fill_strip(rows, n, b, ldb)
+    call pack_above(rows, n, points, before, f, b, ldb)
+    call add_residuals(rows, n, f, b, ldb)
 end subroutine pack_differences
 
-pure subroutine fill_strip(rows, n, b, ldb)
-!! Fill the last strip of a block up with zeros.
+pure subroutine add_residuals(rows, n, f, b, ldb)
+!! Complete a block by the column that goes along, and its last strip by zeros.
 
     ! Inputs
     integer(ip), intent(in) :: rows
         !! number of rows
     integer(ip), intent(in) :: n
         !! number of columns of A
+    real(dp), intent(in) :: f(rows)
+        !! shape (rows); the column that goes along
     integer(ip), intent(in) :: ldb
         !! leading dimension of `b`
 
@@ -215,49 +256,8 @@ pure subroutine fill_strip(rows, n, b, ldb)
     real(dp), intent(inout) :: b(ldb, n + 1)
         !! shape (ldb, n + 1); the block
 
+    call pack_columns(rows, 1_ip, f, 0_wide_ip, b(1, n + 1), ldb)
     if (mod(rows, strip) /= 0) b(rows + 1:rows + strip - mod(rows, strip), 1:n + 1) = 0
-end subroutine fill_strip
-
-pure subroutine pack_columns(rows, cols, length, a, first, right, b, ldb)
-!! Copy some columns side by side, so that memory is read in several places at once.
-
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    integer(ip), intent(in) :: cols
-        !! number of columns
-    integer(wide_ip), intent(in) :: length
-        !! number of elements of `a`
-    real(dp), intent(in) :: a(length)
-        !! the columns, each of them without gaps
-    integer(wide_ip), intent(in) :: first
-        !! where in `a` the first begins
-    integer(wide_ip), intent(in) :: right
-        !! elements from one column to the next
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
-
-    ! Outputs
-    real(dp), intent(inout) :: b(ldb, cols)
-        !! shape (ldb, cols); the copy
-
-    ! Locals
-    integer(ip) :: i, j, k
-    integer(wide_ip) :: place
-
-    do i = 0, rows - together, together
-        do k = 1, cols
-            place = first + i + (k - 1) * right
-            do j = 1, together
-                b(i + j, k) = a(place + j - 1)
-            end do
-        end do
-    end do
-    do k = 1, cols
-        do j = together * (rows / together) + 1, rows
-            b(j, k) = a(first + (k - 1) * right + j - 1)
-        end do
-    end do
-end subroutine pack_columns
+end subroutine add_residuals
 
 end module qr_pack

@@ -1,6 +1,6 @@
 module qr_tall
 !! The triangle of a matrix with many rows, in one pass over it.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
 use qr_fold, only: fold
 use qr_kernels, only: strip
 use qr_narrow, only: narrow, narrow_products, fold_narrow
@@ -109,8 +109,8 @@ pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
         !! number of rows
     integer(ip), intent(in) :: n
         !! number of columns
-    real(dp), intent(in) :: points(m, n)
-        !! shape (m, n); the residuals at the other points, a column each
+    type(c_ptr), intent(in) :: points(n)
+        !! shape (n); where the residuals at the other points are, m of them each
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
     integer(ip), intent(in) :: ldr
@@ -129,7 +129,7 @@ pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
     place = 2 * (n + 1) + to_line(work(2 * n + 3))
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
-        call pack_differences(rows, n, points(i, 1), m, f(i), work(place + 1), block_lead(n))
+        call pack_differences(rows, n, points, i - 1, f(i), work(place + 1), block_lead(n))
         call fold_block(rows, n, work(place + 1), r, ldr, work)
     end do
 end subroutine reduce_differences

@@ -360,6 +360,45 @@ error:
     return NULL;
 }
 
+/* What is no list or tuple of floats as a vector of that size; see
+ * convert_vector. */
+static PyArrayObject *
+any_to_vector(PyObject *value, npy_intp size)
+{
+    PyArrayObject *array = as_real_array(value, "func", INNER_ITEMS);
+
+    if (array == NULL) {
+        return NULL;
+    }
+    if (check_vector(array, "func") < 0 ||
+        check_size(PyArray_SIZE(array), size) < 0) {
+        Py_DECREF(array);
+        return NULL;
+    }
+    return to_doubles(array, "func");
+}
+
+PyArrayObject *
+convert_vector(PyObject *value, npy_intp size)
+{
+    PyArrayObject *array;
+    int done;
+
+    if (!PyTuple_CheckExact(value) && !PyList_CheckExact(value)) {
+        return any_to_vector(value, size);
+    }
+    array = (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE);
+    if (array == NULL) {
+        return NULL;
+    }
+    done = copy_plain_sequence(value, size, PyArray_DATA(array));
+    if (done > 0) {
+        return array;
+    }
+    Py_DECREF(array);
+    return done < 0 ? NULL : any_to_vector(value, size);
+}
+
 int
 convert_residuals(PyObject *value, npy_intp size, double *out)
 {
@@ -370,16 +409,7 @@ convert_residuals(PyObject *value, npy_intp size, double *out)
     if (done != 0) {
         return done < 0 ? -1 : convert_all_finite(out, size);
     }
-    array = as_real_array(value, "func", INNER_ITEMS);
-    if (array == NULL) {
-        return -1;
-    }
-    if (check_vector(array, "func") < 0 ||
-        check_size(PyArray_SIZE(array), size) < 0) {
-        Py_DECREF(array);
-        return -1;
-    }
-    array = to_doubles(array, "func");
+    array = any_to_vector(value, size);
     if (array == NULL) {
         return -1;
     }

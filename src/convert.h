@@ -23,6 +23,11 @@ int convert_copy_vector(PyArrayObject *array, double *out);
  * be partly written. */
 int convert_residuals(PyObject *value, npy_intp size, double *out);
 
+/* func's result, which must have `size` elements: a new reference to a vector
+ * of native float64 of any stride, perhaps `value` itself, or of any elements
+ * of it. NULL with an exception. */
+PyArrayObject *convert_vector(PyObject *value, npy_intp size);
+
 /* Convert Dfun's result: a new reference to an array of native float64 of any
  * strides, perhaps `value` itself. Its shape must be (m, n), with `col_deriv`
  * (n, m); for n = 1 also (m,). `dfun` is for the message. NULL with an

@@ -89,7 +89,9 @@ solve_from_start(Solve *solve, Problem *problem, PyObject *const *args,
     if (status == 0) {
         status = solve_allocate(solve, problem, first);
     }
-    Py_XDECREF(first);
+    else {
+        Py_XDECREF(first);
+    }
     Py_CLEAR(problem->result);
     if (status < 0 ||
         options_read_epsfcn(&solve->options, args[10], problem->dtype) < 0 ||
@@ -159,8 +161,8 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
                            problem.njev, info);
 
 cleanup:
+    solve_clear(&solve, &problem);
     problem_clear(&problem);
-    solve_clear(&solve);
     return result;
 }
 

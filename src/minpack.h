@@ -41,27 +41,7 @@ void covar_(const int *n, double *r, const int *ldr, const int *ipvt,
 
 #include <stdint.h>
 
-/* FCN of lmder_blocked: *iflag 1 wants residuals in fvec; 2 wants in r, n by
- * n + 1, a triangle that stands for the Jacobian, and Q'*fvec beside it. */
-typedef void triangle_fcn(const int *m, const int *n, const double *x,
-                          double *fvec, double *r, const int *ldr, int *iflag);
-
-void lmdif_blocked(residual_fcn *fcn, const int *isa, const int *m,
-                   const int *n, double *x, double *fvec, const double *ftol,
-                   const double *xtol, const double *gtol, const int *maxfev,
-                   const double *epsfcn, double *diag, const int *mode,
-                   const double *factor, int *info, double *fjac, double *r,
-                   const int *ldr, int *ipvt, double *qtf, double *wa,
-                   double *ftrial, double *spare);
-
-void lmder_blocked(triangle_fcn *fcn, const int *isa, const int *m,
-                   const int *n, double *x, double *fvec, const double *ftol,
-                   const double *xtol, const double *gtol, const int *maxfev,
-                   double *diag, const int *mode, const double *factor,
-                   int *info, double *r, const int *ldr, int *ipvt,
-                   double *qtf, double *wa, double *ftrial, double *spare);
-
-/* Elements of `spare` above and of `work` below. */
+/* Elements of `spare` and of `work` below. */
 int64_t blocked_spare(int n);
 
 /* R of A = Q*R and Q'*f, from the rows of A in any number of portions. pack
@@ -96,11 +76,22 @@ void lm_start(LmState *state, const int *m, const int *n, const int *ldfjac,
               const double *factor, const int *jacobian_cost);
 
 /* Take the answer: residuals at x in fvec, at trial in ftrial, the Jacobian in
- * fjac. isa and spare are NULL, or the Jacobian is a triangle by blocks. */
+ * fjac. */
 void lm_advance(LmState *state, const int *m, const int *n, double *x,
                 double *fvec, double *fjac, const int *ldfjac, double *diag,
                 int *ipvt, double *qtf, double *step, double *trial,
-                double *work, double *ftrial, const int *isa, double *spare);
+                double *work, double *ftrial);
+
+/* As lm_advance by blocks, where the caller keeps the residuals and tells
+ * their norm, and the Jacobian is a triangle, n by n, with Q'f in qtf. When
+ * the trial point is accepted iter grows. */
+void lm_proceed(LmState *state, const int *n, double *x, const double *fnorm,
+                double *r, const int *ldr, double *diag, int *ipvt,
+                double *qtf, double *step, double *trial, double *work,
+                double *more, const int *isa, double *spare);
+
+/* The norm of a vector. */
+double blocked_norm(int isa, int n, const double *x);
 
 /* As lm_advance where the caller has factored the Jacobian: R is in fjac, the
  * norms of the Jacobian's columns in trial. */
@@ -124,10 +115,16 @@ void lm_displace(const int *n, const double *x, const double *epsfcn,
 void lm_quotients(const int *m, const int *n, const double *fvec,
                   const double *steps, double *fjac);
 
-/* As lm_quotients, but a triangle in r, and what belongs to it in qtf. */
+/* How far x is displaced, variable by variable. */
+void lm_steps(const int *n, const double *x, const double *epsfcn,
+              double *steps);
+
+/* As lm_quotients, but a triangle in r, n by n + 1, and what belongs to it in
+ * qtf. `points` are n vectors. */
 void lm_reduce(const int *isa, const int *m, const int *n,
-               const double *points, const double *fvec, const double *steps,
-               double *r, const int *ldr, double *qtf, double *spare);
+               const double *const *points, const double *fvec,
+               const double *steps, double *r, const int *ldr, double *qtf,
+               double *spare);
 
 double enorm_(const int *n, const double *x);
 

@@ -6,6 +6,8 @@
 
 #include "convert.h"
 #include "native.h"
+#include "owned.h"
+#include "triangle.h"
 
 int
 problem_init(Problem *problem, PyObject *func, PyObject *dfun, PyObject *args,
@@ -90,32 +92,6 @@ problem_settle_m(Problem *problem)
     return 0;
 }
 
-static int
-is_referenced_once(PyObject *object)
-{
-#if PY_VERSION_HEX >= 0x030E0000
-    return PyUnstable_Object_IsUniquelyReferenced(object);
-#elif defined(Py_GIL_DISABLED)
-    (void)object;
-    return 0;
-#else
-    return Py_REFCNT(object) == 1;
-#endif
-}
-
-/* Whether the array of the last call may serve again: the user kept no
- * reference to it, and it still is what it was. */
-static int
-argument_is_reusable(PyArrayObject *argument, int n)
-{
-    return is_referenced_once((PyObject *)argument) &&
-           ((PyArrayObject_fields *)argument)->weakreflist == NULL &&
-           PyArray_NDIM(argument) == 1 && PyArray_DIM(argument, 0) == n &&
-           PyArray_TYPE(argument) == NPY_DOUBLE &&
-           PyArray_ISCARRAY(argument) &&
-           PyArray_CHKFLAGS(argument, NPY_ARRAY_OWNDATA);
-}
-
 /* Make problem->argument an array that is the user's own, with the values x.
  * 0, or -1 with an exception. */
 static int
@@ -124,7 +100,7 @@ fill_argument(Problem *problem, const double *x)
     npy_intp shape[1] = {problem->n};
 
     if (problem->argument != NULL &&
-        !argument_is_reusable(problem->argument, problem->n)) {
+        !owned_is(problem->argument, problem->n)) {
         Py_CLEAR(problem->argument);
     }
     if (problem->argument == NULL) {
@@ -139,9 +115,8 @@ fill_argument(Problem *problem, const double *x)
     return 0;
 }
 
-/* function(x, *args): a new reference, or NULL with an exception. */
-static PyObject *
-call_user(Problem *problem, PyObject *function, const double *x)
+PyObject *
+problem_call(Problem *problem, PyObject *function, const double *x)
 {
     PyObject *result;
 
@@ -169,7 +144,7 @@ problem_first_residuals(Problem *problem, const double *x)
     PyArrayObject *residuals;
 
     problem->nfev++;
-    problem->result = call_user(problem, problem->func, x);
+    problem->result = problem_call(problem, problem->func, x);
     if (problem->result == NULL) {
         return NULL;
     }
@@ -194,29 +169,28 @@ problem_take_gil(Problem *problem)
     watch_end(&problem->watch);
 }
 
-/* Let other Python threads run if MINPACK has that much to do before it calls
- * back or returns. */
-static void
-leave_gil(Problem *problem, double work)
+void
+problem_leave_gil(Problem *problem, double work)
 {
-    if (work >= GIL_FREE_WORK && !problem_is_compiled(problem)) {
+    if (work >= GIL_FREE_WORK && problem->watch.released == NULL) {
         watch_begin(&problem->watch);
     }
 }
 
-/* As leave_gil, where the Jacobian is complete and will be factored. */
+/* As problem_leave_gil, where the Jacobian is complete and will be factored.
+ */
 static void
 leave_gil_to_factor(Problem *problem)
 {
-    leave_gil(problem, (double)problem->m * problem->n * problem->n);
+    problem_leave_gil(problem, (double)problem->m * problem->n * problem->n);
 }
 
-/* As leave_gil, where the step of a trial point may be rejected and a shorter
- * one be sought. */
+/* As problem_leave_gil, where the step of a trial point may be rejected and a
+ * shorter one be sought. */
 static void
 leave_gil_to_retry(Problem *problem)
 {
-    leave_gil(problem, (double)problem->n * problem->n * problem->n);
+    problem_leave_gil(problem, (double)problem->n * problem->n * problem->n);
 }
 
 /* Residuals at x to fvec. Returns whether they are finite, or -1 as the
@@ -231,7 +205,7 @@ evaluate_residuals(Problem *problem, const double *x, double *fvec, int iflag)
     if (problem->residuals != NULL) {
         return native_residuals(problem, x, fvec, iflag);
     }
-    result = call_user(problem, problem->func, x);
+    result = problem_call(problem, problem->func, x);
     if (result == NULL) {
         return -1;
     }
@@ -292,50 +266,42 @@ answer_difference(Problem *problem, const double *x, double *fvec)
     problem->columns++;
     if (problem->columns == problem->n) {
         problem->columns = 0;
-        problem->has_triangle = 1;
         leave_gil_to_factor(problem);
     }
     return 0;
 }
 
-/* The problem that MINPACK calls back for, with the GIL if Python has a part
- * in it. */
-static Problem *
-resume(const int *m)
+void
+problem_resume(Problem *problem)
 {
-    Problem *problem = problem_of(m);
-
     if (!problem_is_compiled(problem)) {
         problem_take_gil(problem);
     }
-    return problem;
 }
 
 void
 problem_residual_fcn(const int *m, const int *n, const double *x, double *fvec,
                      int *iflag)
 {
-    Problem *problem = resume(m);
-    int status = *iflag == 2 ? answer_difference(problem, x, fvec)
-                             : answer_residuals(problem, x, fvec);
+    Problem *problem = problem_of(m);
+    int status;
 
     (void)n;
+    problem_resume(problem);
+    status = *iflag == 2 ? answer_difference(problem, x, fvec)
+                         : answer_residuals(problem, x, fvec);
     if (status < 0) {
         *iflag = -1;
     }
 }
 
-/* Dfun's Jacobian at x as an array of doubles. A new reference, or NULL with
- * an exception. *result becomes a new reference to what Dfun returned, NULL
- * with the array: when that goes it may do anything to the array, so it must
- * stay until the array has been read. */
-static PyArrayObject *
-evaluate_jacobian(Problem *problem, const double *x, PyObject **result)
+PyArrayObject *
+problem_evaluate_jacobian(Problem *problem, const double *x, PyObject **result)
 {
     PyArrayObject *array;
 
     problem->njev++;
-    *result = call_user(problem, problem->dfun, x);
+    *result = problem_call(problem, problem->dfun, x);
     if (*result == NULL) {
         return NULL;
     }
@@ -352,7 +318,7 @@ static int
 copy_jacobian(Problem *problem, const double *x, double *fjac)
 {
     PyObject *result;
-    PyArrayObject *array = evaluate_jacobian(problem, x, &result);
+    PyArrayObject *array = problem_evaluate_jacobian(problem, x, &result);
     Matrix matrix;
 
     if (array == NULL) {
@@ -381,94 +347,19 @@ answer_jacobian(Problem *problem, const double *x, double *fvec, double *fjac)
     return 0;
 }
 
-#ifdef PYMINPACK_BLOCKED
-
-/* The triangle of Python's Jacobian at x: 0, or -1 with an exception. */
-static int
-reduce_array(Problem *problem, const double *x, const double *fvec, double *r,
-             int ldr)
-{
-    PyObject *result;
-    PyArrayObject *array = evaluate_jacobian(problem, x, &result);
-    int status;
-
-    if (array == NULL) {
-        return -1;
-    }
-    status = triangle_of(array, problem->col_deriv, problem->blocks,
-                         problem->m, problem->n, fvec, r, ldr);
-    Py_DECREF(array);
-    Py_DECREF(result);
-    return status;
-}
-
-/* The triangle of a compiled Jacobian at x: 0, or -1 as the callbacks report
- * it. */
-static int
-reduce_memory(Problem *problem, const double *x, double *fvec, double *r,
-              int ldr)
-{
-    if (native_jacobian(problem, x, fvec, problem->room) < 0) {
-        return -1;
-    }
-    leave_gil_to_factor(problem);
-    triangle_of_memory(problem->room, problem->blocks, problem->m, problem->n,
-                       fvec, r, ldr);
-    if (!problem_is_compiled(problem)) {
-        problem_take_gil(problem);
-    }
-    return 0;
-}
-
-/* A triangle in place of the Jacobian at x: 0, or -1 as the callbacks report
- * it. */
-static int
-answer_triangle(Problem *problem, const double *x, double *fvec, double *r,
-                int ldr)
-{
-    int status = problem->derivatives != NULL
-                     ? reduce_memory(problem, x, fvec, r, ldr)
-                     : reduce_array(problem, x, fvec, r, ldr);
-
-    if (status == 0) {
-        problem->has_triangle = 1;
-        problem->guard.fresh_jacobian = 1;
-        leave_gil_to_retry(problem);
-    }
-    return status;
-}
-
-#endif
-
 void
 problem_jacobian_fcn(const int *m, const int *n, const double *x, double *fvec,
                      double *fjac, const int *ldfjac, int *iflag)
 {
-    Problem *problem = resume(m);
-    int status = *iflag == 2 ? answer_jacobian(problem, x, fvec, fjac)
-                             : answer_residuals(problem, x, fvec);
+    Problem *problem = problem_of(m);
+    int status;
 
     (void)n;
     (void)ldfjac;
+    problem_resume(problem);
+    status = *iflag == 2 ? answer_jacobian(problem, x, fvec, fjac)
+                         : answer_residuals(problem, x, fvec);
     if (status < 0) {
         *iflag = -1;
     }
 }
-
-#ifdef PYMINPACK_BLOCKED
-
-void
-problem_triangle_fcn(const int *m, const int *n, const double *x, double *fvec,
-                     double *r, const int *ldr, int *iflag)
-{
-    Problem *problem = resume(m);
-    int status = *iflag == 2 ? answer_triangle(problem, x, fvec, r, *ldr)
-                             : answer_residuals(problem, x, fvec);
-
-    (void)n;
-    if (status < 0) {
-        *iflag = -1;
-    }
-}
-
-#endif

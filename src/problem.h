@@ -14,24 +14,21 @@
 #include "compiled.h"
 #include "guard.h"
 #include "numpy_api.h"
-#include "triangle.h"
 #include "watch.h"
 
 typedef struct {
     int m;
     int n;
     int col_deriv;
-    int dtype;        /* NumPy type of func's first result */
-    int nfev;         /* calls of func that returned or raised */
-    int njev;         /* calls of Dfun */
-    int has_triangle; /* R of a Jacobian is there */
-    int columns;      /* differences of the current Jacobian so far */
+    int dtype;   /* NumPy type of func's first result */
+    int nfev;    /* calls of func that returned or raised */
+    int njev;    /* calls of Dfun */
+    int columns; /* differences of the current Jacobian so far */
 
     const CompiledFunction *residuals;   /* func's; NULL: func is Python's */
     const CompiledFunction *derivatives; /* dfun's; NULL: it is Python's */
     void *data;                          /* borrowed: what these get as p */
     void *derivatives_data;
-    double *room;  /* borrowed: m by n, for a compiled Jacobian */
     double *point; /* borrowed: n, where residuals were asked for */
     int stopped;   /* what a compiled function returned to stop */
     int no_memory;
@@ -42,8 +39,6 @@ typedef struct {
     PyObject **call;         /* owned: a free slot, x, then args */
     Py_ssize_t nargs;        /* of `call`, x included */
     PyArrayObject *argument; /* strong; NULL, or the x of the last call */
-
-    const Blocks *blocks; /* borrowed; NULL: the Jacobian whole */
 
     PyObject *result; /* strong; NULL, or what func returned first */
 
@@ -88,9 +83,22 @@ void problem_jacobian_fcn(const int *m, const int *n, const double *x,
                           double *fvec, double *fjac, const int *ldfjac,
                           int *iflag);
 
-/* As problem_jacobian_fcn, for lmder_blocked: the Jacobian becomes a triangle.
- */
-void problem_triangle_fcn(const int *m, const int *n, const double *x,
-                          double *fvec, double *r, const int *ldr, int *iflag);
+/* function(x, *args), where x becomes an array that is the user's own: a new
+ * reference, or NULL with an exception. */
+PyObject *problem_call(Problem *problem, PyObject *function, const double *x);
+
+/* Dfun's Jacobian at x as an array of doubles. A new reference, or NULL with
+ * an exception. *result becomes a new reference to what Dfun returned, NULL
+ * with the array: when that goes it may do anything to the array, so it must
+ * stay until the array has been read. */
+PyArrayObject *problem_evaluate_jacobian(Problem *problem, const double *x,
+                                         PyObject **result);
+
+/* Let other Python threads run, unless they may already, if there is that much
+ * to do before the user's functions are wanted again. */
+void problem_leave_gil(Problem *problem, double work);
+
+/* Take the GIL back if Python has a part in the fit. */
+void problem_resume(Problem *problem);
 
 #endif /* PYMINPACK_PROBLEM_H */

@@ -22,6 +22,8 @@ slots_clear(Slots *slots)
     slots->slots = NULL;
     PyMem_Free(slots->memory);
     slots->memory = NULL;
+    PyMem_Free(slots->points);
+    slots->points = NULL;
     slots->size = slots->used = 0;
 }
 
@@ -142,7 +144,9 @@ slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
     total = each * (size_t)slots->size + spare;
     slots->slots = PyMem_Calloc((size_t)slots->size, sizeof(Slot));
     slots->memory = PyMem_New(double, total);
-    if (slots->slots == NULL || slots->memory == NULL) {
+    slots->points = PyMem_New(const double *, (size_t)fits->n);
+    if (slots->slots == NULL || slots->memory == NULL ||
+        slots->points == NULL) {
         PyErr_NoMemory();
         return -1;
     }
@@ -282,7 +286,10 @@ complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
         return;
     }
     if (slots->differences) {
-        lm_reduce(&slots->isa, &slots->m, &fits->n, slot->fjac, slot->fvec,
+        for (npy_intp j = 0; j < fits->n; j++) {
+            slots->points[j] = slot->fjac + j * slots->m;
+        }
+        lm_reduce(&slots->isa, &slots->m, &fits->n, slots->points, slot->fvec,
                   slot->steps, slot->r, &slots->ldr, slot->qtf, slots->spare);
         return;
     }
@@ -292,17 +299,39 @@ complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
            (size_t)fits->n * sizeof(double));
 }
 
+/* As lm_advance, by blocks. */
+static void
+proceed(Slots *slots, const Fits *fits, Slot *slot)
+{
+    const int iter = slot->state.iter;
+    double fnorm = 0.0;
+
+    if (slot->state.request != LM_JACOBIAN) {
+        fnorm = blocked_norm(slots->isa, slots->m,
+                             slot->state.request == LM_TRIAL ? slot->ftrial
+                                                             : slot->fvec);
+    }
+    /* The steps of differences are wanted no longer. */
+    lm_proceed(&slot->state, &fits->n, slot->x, &fnorm, slot->r, &slots->ldr,
+               slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
+               slot->work, slot->steps, &slots->isa, slots->spare);
+    if (slot->state.iter != iter) {
+        memcpy(slot->fvec, slot->ftrial, (size_t)slots->m * sizeof(double));
+    }
+}
+
 /* Hand the answer over, and see what the fit waits for next. */
 static void
 answer(Slots *slots, Fits *fits, Slot *slot)
 {
-    double *factors = slot->r != NULL ? slot->r : slot->fjac;
-    const int *ld = slot->r != NULL ? &slots->ldr : &slots->m;
-
-    lm_advance(&slot->state, &slots->m, &fits->n, slot->x, slot->fvec, factors,
-               ld, slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
-               slot->work, slot->ftrial, slot->r != NULL ? &slots->isa : NULL,
-               slot->r != NULL ? slots->spare : NULL);
+    if (slot->r != NULL) {
+        proceed(slots, fits, slot);
+    }
+    else {
+        lm_advance(&slot->state, &slots->m, &fits->n, slot->x, slot->fvec,
+                   slot->fjac, &slots->m, slot->diag, slot->ipvt, slot->qtf,
+                   slot->step, slot->trial, slot->work, slot->ftrial);
+    }
     if (slot->state.request == LM_FINISHED) {
         finish(slots, fits, slot);
     }

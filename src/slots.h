@@ -34,10 +34,12 @@ typedef struct {
     npy_intp end;  /* and where those that may begin end */
     npy_intp done; /* fits that are finished */
     int m;
-    int differences; /* the Jacobian is by differences */
-    int isa;         /* of the work by blocks, */
-    int ldr;         /* and the leading dimension of r; 0: none */
-    double *spare;   /* of memory: work that the slots share */
+    int differences;       /* the Jacobian is by differences */
+    int isa;               /* of the work by blocks, */
+    int ldr;               /* and the leading dimension of r; 0: none */
+    double *spare;         /* of memory: work that the slots share */
+    const double **points; /* owned; NULL, or where the columns of differences
+                              are that become a triangle */
     Lanes lanes;
     Slot *group[LANES_MOST]; /* slots whose Jacobians wait for company, */
     int grouped;             /* and how many these are */

@@ -12,8 +12,13 @@
 #define BLOCKED_WORK 2e5
 
 void
-solve_clear(Solve *solve)
+solve_clear(Solve *solve, const Problem *problem)
 {
+#ifdef PYMINPACK_BLOCKED
+    large_clear(&solve->large, problem->n);
+#else
+    (void)problem;
+#endif
     Py_CLEAR(solve->memory);
     Py_CLEAR(solve->x);
     Py_CLEAR(solve->fvec);
@@ -40,6 +45,15 @@ typedef struct {
     size_t diag, wa, point, ftrial, fvec, qtf, ipvt, fjac, r, work, chunk;
 } Sizes;
 
+/* Whether the Jacobian of a large fit is in memory of ours before it becomes a
+ * triangle. */
+static int
+is_written_whole(const Problem *problem)
+{
+    return problem->dfun == NULL ? problem->residuals != NULL
+                                 : problem->derivatives != NULL;
+}
+
 /* The sizes of the workspace. Every product is of two ints, or of an int and a
  * little more, and their sum fits a size_t. */
 static Sizes
@@ -47,28 +61,29 @@ sizes_of(const Solve *solve, const Problem *problem)
 {
     size_t m = (size_t)problem->m;
     size_t n = (size_t)problem->n;
-    /* The Jacobian has to be somewhere before it becomes a triangle. */
-    int whole = problem->dfun == NULL || problem->derivatives != NULL;
-    Sizes sizes = {.diag = n, .wa = 3 * n, .ftrial = m};
+    int large = solve->large.ldr > 0;
+    Sizes sizes = {.diag = n, .wa = 4 * n};
 
     if (problem->residuals != NULL && problem->dfun == NULL) {
         sizes.point = n;
     }
-
-    if (!solve->full) {
-        sizes.fvec = m;
-        sizes.qtf = n;
-        sizes.ipvt = n;
+    if (!large) {
+        sizes.ftrial = m;
     }
 #ifdef PYMINPACK_BLOCKED
-    if (solve->ldr > 0) {
-        sizes.r = (size_t)solve->ldr * (n + 1);
+    else {
+        sizes.r = (size_t)solve->large.ldr * (n + 1);
         sizes.work = (size_t)blocked_spare(problem->n);
-        sizes.chunk = whole ? 0 : (size_t)solve->blocks.chunk_size;
+        if (problem->dfun != NULL && problem->derivatives == NULL) {
+            sizes.chunk = (size_t)solve->large.blocks.chunk_size;
+        }
     }
 #endif
-    if (!solve->full && (solve->ldr == 0 || whole)) {
-        sizes.fjac = m * n;
+    if (!solve->full) {
+        sizes.fvec = large ? 0 : m;
+        sizes.qtf = n;
+        sizes.ipvt = n;
+        sizes.fjac = large && !is_written_whole(problem) ? 0 : m * n;
     }
     return sizes;
 }
@@ -80,37 +95,59 @@ choose_factorisation(Solve *solve, const Problem *problem)
     if (!solve_takes_blocks(&solve->options, problem->m, problem->n)) {
         return;
     }
-    solve->ldr = (problem->n + 15) / 16 * 16;
-    solve->blocks = triangle_plan(problem->m, problem->n);
+    solve->large.ldr = (problem->n + 15) / 16 * 16;
+    solve->large.blocks = triangle_plan(problem->m, problem->n);
 }
 
-/* Allocate the arrays that the user gets. 0, or -1 with an exception. */
-static int
-allocate_results(Solve *solve, int m, int n)
+/* An array for the user, zeroed, because MINPACK leaves it alone when an
+ * argument is improper. NULL with an exception. */
+static PyArrayObject *
+new_result(int ndim, npy_intp *shape, int type_num)
 {
-    npy_intp matrix[2] = {n, m};
-    npy_intp variables[1] = {n};
-    npy_intp residuals[1] = {m};
+    return (PyArrayObject *)PyArray_ZEROS(ndim, shape, type_num, 0);
+}
 
-    /* Zeroed: MINPACK leaves them alone when an argument is improper. */
-    solve->fvec = (PyArrayObject *)PyArray_ZEROS(1, residuals, NPY_DOUBLE, 0);
-    if (solve->fvec == NULL) {
-        return -1;
-    }
-    solve->fjac = (PyArrayObject *)PyArray_ZEROS(2, matrix, NPY_DOUBLE, 0);
+static int
+allocate_fjac(Solve *solve, const Problem *problem)
+{
+    npy_intp shape[2] = {problem->n, problem->m};
+
+    solve->fjac = new_result(2, shape, NPY_DOUBLE);
     if (solve->fjac == NULL) {
         return -1;
     }
-    solve->ipvt = (PyArrayObject *)PyArray_ZEROS(1, variables, NPY_INT, 0);
+    solve->fjac_at = PyArray_DATA(solve->fjac);
+    return 0;
+}
+
+/* Allocate the arrays that the user gets, but for those that a large fit makes
+ * itself. 0, or -1 with an exception. */
+static int
+allocate_results(Solve *solve, const Problem *problem)
+{
+    npy_intp variables[1] = {problem->n};
+    npy_intp residuals[1] = {problem->m};
+    int large = solve->large.ldr > 0;
+
+    if (!large) {
+        solve->fvec = new_result(1, residuals, NPY_DOUBLE);
+        if (solve->fvec == NULL) {
+            return -1;
+        }
+        solve->fvec_at = PyArray_DATA(solve->fvec);
+    }
+    if ((!large || is_written_whole(problem)) &&
+        allocate_fjac(solve, problem) < 0) {
+        return -1;
+    }
+    solve->ipvt = new_result(1, variables, NPY_INT);
     if (solve->ipvt == NULL) {
         return -1;
     }
-    solve->qtf = (PyArrayObject *)PyArray_ZEROS(1, variables, NPY_DOUBLE, 0);
+    solve->qtf = new_result(1, variables, NPY_DOUBLE);
     if (solve->qtf == NULL) {
         return -1;
     }
-    solve->fvec_at = PyArray_DATA(solve->fvec);
-    solve->fjac_at = PyArray_DATA(solve->fjac);
     solve->ipvt_at = PyArray_DATA(solve->ipvt);
     solve->qtf_at = PyArray_DATA(solve->qtf);
     return 0;
@@ -126,19 +163,17 @@ piece(double **rest, size_t size)
     return start;
 }
 
-int
-solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
+/* The workspace, in pieces. 0, or -1 with an exception. */
+static int
+allocate_workspace(Solve *solve, Problem *problem)
 {
-    Sizes sizes;
-    size_t total;
+    const Sizes sizes = sizes_of(solve, problem);
+    const size_t total = sizes.diag + sizes.wa + sizes.point + sizes.ftrial +
+                         sizes.fvec + sizes.qtf + sizes.ipvt + sizes.fjac +
+                         sizes.r + sizes.work + sizes.chunk;
     npy_intp shape[1];
     double *rest;
 
-    choose_factorisation(solve, problem);
-    sizes = sizes_of(solve, problem);
-    total = sizes.diag + sizes.wa + sizes.point + sizes.ftrial + sizes.fvec +
-            sizes.qtf + sizes.ipvt + sizes.fjac + sizes.r + sizes.work +
-            sizes.chunk;
     if (total > NPY_MAX_INTP) {
         PyErr_NoMemory();
         return -1;
@@ -162,22 +197,52 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
     /* An int is no larger than a double. */
     solve->ipvt_at = piece(&rest, sizes.ipvt);
     solve->fjac_at = piece(&rest, sizes.fjac);
-    if (sizes.r > 0) {
-        solve->r = piece(&rest, sizes.r);
-        solve->blocks.work = piece(&rest, sizes.work);
-        solve->blocks.chunk = piece(&rest, sizes.chunk);
+    solve->large.r = piece(&rest, sizes.r);
+    solve->large.blocks.work = piece(&rest, sizes.work);
+    solve->large.blocks.chunk = piece(&rest, sizes.chunk);
+    return 0;
+}
+
+/* Take func's first residuals, where it was called. Steals the reference. 0,
+ * or -1 with an exception. */
+static int
+take_first(Solve *solve, Problem *problem, PyArrayObject *first)
+{
+#ifdef PYMINPACK_BLOCKED
+    if (solve->large.ldr > 0) {
+        if (is_written_whole(problem)) {
+            solve->large.room = solve->fjac_at;
+        }
+        if (large_open(&solve->large, problem, first) < 0) {
+            return -1;
+        }
+        solve->fvec_at = PyArray_DATA(solve->large.fvec);
+        return 0;
     }
+#endif
     if (first != NULL) {
         /* MINPACK leaves both alone until it has asked for the first
          * residuals. */
         problem->first = solve->full ? solve->ftrial : solve->fvec_at;
         problem->first_finite = convert_copy_vector(first, problem->first);
+        Py_DECREF(first);
     }
-    if (solve->full && allocate_results(solve, problem->m, problem->n) < 0) {
+    return 0;
+}
+
+int
+solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
+{
+    choose_factorisation(solve, problem);
+    if (allocate_workspace(solve, problem) < 0) {
+        Py_XDECREF(first);
         return -1;
     }
-    problem->room = solve->fjac_at;
-    return 0;
+    if (solve->full && allocate_results(solve, problem) < 0) {
+        Py_XDECREF(first);
+        return -1;
+    }
+    return take_first(solve, problem, first);
 }
 
 /* MINPACK as it is. */
@@ -221,7 +286,7 @@ copy_factors(const Solve *solve, int m, int n)
     for (Py_ssize_t j = 0; j < n; j++) {
         double *column = solve->fjac_at + j * m;
 
-        memcpy(column, solve->r + j * solve->ldr,
+        memcpy(column, solve->large.r + j * solve->large.ldr,
                (size_t)(j + 1) * sizeof(double));
         memset(column + j + 1, 0, (size_t)(m - j - 1) * sizeof(double));
     }
@@ -231,31 +296,40 @@ copy_factors(const Solve *solve, int m, int n)
 static int
 run_blocked(Solve *solve, Problem *problem)
 {
-    const Options *options = &solve->options;
+    const Vectors vectors = {
+        .x = PyArray_DATA(solve->x),
+        .diag = solve->diag,
+        .qtf = solve->qtf_at,
+        .wa = solve->wa,
+        .ipvt = solve->ipvt_at,
+    };
     int info;
-    double *x = PyArray_DATA(solve->x);
 
-    problem->guard.r = solve->r;
-    problem->guard.ldr = solve->ldr;
-    problem->blocks = &solve->blocks;
-    if (problem->dfun == NULL) {
-        lmdif_blocked(problem_residual_fcn, &solve->blocks.isa, &problem->m,
-                      &problem->n, x, solve->fvec_at, &options->ftol,
-                      &options->xtol, &options->gtol, &options->maxfev,
-                      &options->epsfcn, solve->diag, &options->mode,
-                      &options->factor, &info, solve->fjac_at, solve->r,
-                      &solve->ldr, solve->ipvt_at, solve->qtf_at, solve->wa,
-                      solve->ftrial, solve->blocks.work);
-    }
-    else {
-        lmder_blocked(problem_triangle_fcn, &solve->blocks.isa, &problem->m,
-                      &problem->n, x, solve->fvec_at, &options->ftol,
-                      &options->xtol, &options->gtol, &options->maxfev,
-                      solve->diag, &options->mode, &options->factor, &info,
-                      solve->r, &solve->ldr, solve->ipvt_at, solve->qtf_at,
-                      solve->wa, solve->ftrial, solve->blocks.work);
-    }
+    problem->guard.r = solve->large.r;
+    problem->guard.ldr = solve->large.ldr;
+    info = large_run(&solve->large, problem, &solve->options, &vectors);
+    solve->fvec_at = PyArray_DATA(solve->large.fvec);
     return info;
+}
+
+/* Give the user what came of a large fit. With the GIL. 0, or -1 with an
+ * exception. */
+static int
+hand_over(Solve *solve, const Problem *problem, int info)
+{
+    if (info == 0) { /* MINPACK did nothing at all */
+        memset(solve->fvec_at, 0, (size_t)problem->m * sizeof(double));
+    }
+    solve->fvec = solve->large.fvec;
+    solve->large.fvec = NULL;
+    large_clear(&solve->large, problem->n);
+    if (solve->fjac == NULL && allocate_fjac(solve, problem) < 0) {
+        return -1;
+    }
+    if (solve->large.factored) {
+        copy_factors(solve, problem->m, problem->n);
+    }
+    return 0;
 }
 
 #endif
@@ -281,27 +355,19 @@ settle_info(Solve *solve, Problem *problem, int *info)
     return *info < 0 && problem->stopped == 0 ? -1 : 0;
 }
 
-/* As solve_run, but for the GIL. */
+/* As solve_run, but for the GIL, and without an exception. */
 static int
 run_fit(Solve *solve, Problem *problem, int *info)
 {
     guard_begin(&problem->guard, problem->m, problem->n,
                 PyArray_DATA(solve->x), solve->fvec_at);
 #ifdef PYMINPACK_BLOCKED
-    *info = solve->r != NULL ? run_blocked(solve, problem)
-                             : run_minpack(solve, problem);
+    *info = solve->large.ldr > 0 ? run_blocked(solve, problem)
+                                 : run_minpack(solve, problem);
 #else
     *info = run_minpack(solve, problem);
 #endif
-    if (settle_info(solve, problem, info) < 0) {
-        return -1;
-    }
-#ifdef PYMINPACK_BLOCKED
-    if (solve->r != NULL && solve->full && problem->has_triangle) {
-        copy_factors(solve, problem->m, problem->n);
-    }
-#endif
-    return 0;
+    return settle_info(solve, problem, info);
 }
 
 int
@@ -317,5 +383,10 @@ solve_run(Solve *solve, Problem *problem, int *info)
     if (problem->no_memory) {
         PyErr_NoMemory();
     }
+#ifdef PYMINPACK_BLOCKED
+    if (status == 0 && solve->large.ldr > 0 && solve->full) {
+        status = hand_over(solve, problem, *info);
+    }
+#endif
     return status;
 }

@@ -2,9 +2,9 @@
 #ifndef PYMINPACK_SOLVE_H
 #define PYMINPACK_SOLVE_H
 
+#include "large.h"
 #include "options.h"
 #include "problem.h"
-#include "triangle.h"
 
 typedef struct {
     Options options;
@@ -15,9 +15,7 @@ typedef struct {
     double *diag, *wa, *ftrial;                  /* pieces of it */
     double *fvec_at, *fjac_at, *qtf_at;          /* of it or of an array */
     int *ipvt_at;
-    double *r; /* piece of it; NULL: MINPACK's own factorisation */
-    int ldr;
-    Blocks blocks; /* its memory: pieces, with r */
+    Large large; /* its memory: pieces */
 } Solve;
 
 /* Whether an m by n Jacobian is factored by blocks. */
@@ -25,11 +23,11 @@ int solve_takes_blocks(const Options *options, int m, int n);
 
 /* Take the memory that the size of the problem asks for, and func's first
  * residuals, if it was called already, into it before anything can run Python
- * code that changes them.
+ * code that changes them. Steals the reference to these.
  * solve_clear undoes it, also after a failure. 0, or -1 with an exception. */
 int solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first);
 
-void solve_clear(Solve *solve);
+void solve_clear(Solve *solve, const Problem *problem);
 
 /* Run MINPACK; the GIL is released where Python has no part. *info becomes
  * MINPACK's, INFO_NOT_FINITE, or what a compiled function returned to stop the

@@ -99,11 +99,12 @@ class Blocked:
     def differences(self, points: Doubles, f: Doubles) -> Doubles:
         """Return what `tall` returns for the columns of `points` less f."""
         m, n = points.shape
-        r, points = np.full((padded(n), n + 1), self.rubbish, order="F"), points.copy(order="F")
-        work = self._work("tall", n)
+        r, work = np.full((padded(n), n + 1), self.rubbish, order="F"), self._work("tall", n)
+        columns = [column.copy() for column in points.T]
+        addresses = (c_void_p * n)(*(column.ctypes.data for column in columns))
         triangle = _address(r), c_int32(r.shape[0]), _address(work)
         self.dll.blocked_tall_start(c_int32(n), *triangle)
-        self._call("tall_differences", c_int32(m), c_int32(n), _address(points), _address(f),
+        self._call("tall_differences", c_int32(m), c_int32(n), addresses, _address(f),
                    *triangle)  # fmt: skip
         self.dll.blocked_tall_end(c_int32(n), *triangle)
         return r
