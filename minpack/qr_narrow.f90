@@ -9,21 +9,34 @@ module qr_narrow
 !! scale goes into the weights. As in `qr_kernels` each sum is split over the lanes of a vector, and
 !! where there are few of them over two halves of the rows, too.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_fold, only: reflect_head
+use qr_ahead, only: ahead, fetch_some
 use qr_kernels, only: dots_4x1
 use qr_narrow_products, only: open_3, open_2, open_1, second_4, second_3, second_2, second_1
 use qr_narrow_updates, only: reflect_twice_4, reflect_twice_3, reflect_twice_2, products_twice_2, &
                              follow_twice_3
 implicit none (type, external)
 private
-public :: narrow, narrow_products, fold_narrow
+public :: narrow, narrow_passes, narrow_products, fold_narrow
 
 integer(ip), parameter :: narrow = 16
     !! the most columns for which this is faster than `qr_fold`
 
 contains
 
-pure subroutine narrow_products(n, strips, b, ldb, s, squares)
+pure function narrow_passes(n)
+!! How many passes over a block these routines make, and so how often they fetch something.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of columns
+
+    ! Result
+    integer(ip) :: narrow_passes
+
+    narrow_passes = n + n / 3
+end function narrow_passes
+
+pure subroutine narrow_products(n, strips, b, ldb, s, squares, plan)
 !! The products of the first column with all, and the sums of squares.
 
     ! Inputs
@@ -41,11 +54,14 @@ pure subroutine narrow_products(n, strips, b, ldb, s, squares)
         !! shape (n); the products
     real(dp), intent(inout) :: squares(n)
         !! shape (n); the sums of squares
+    type(ahead), intent(inout) :: plan
+        !! what to fetch meanwhile
 
     ! Locals
     integer(ip) :: k
 
     do k = 2, n - 2, 3
+        call fetch_some(plan)
         call open_3(strips, b, b(1, k), ldb, s(1), s(k), squares(k))
     end do
     select case (n - k)
@@ -58,7 +74,7 @@ pure subroutine narrow_products(n, strips, b, ldb, s, squares)
     squares(1) = s(1)
 end subroutine narrow_products
 
-pure subroutine fold_narrow(n, r, ldr, strips, b, ldb, s)
+pure subroutine fold_narrow(n, r, ldr, strips, b, ldb, s, plan)
 !! Reduce a block of rows against a triangle, with a column that goes along.
 
     ! Inputs
@@ -78,6 +94,8 @@ pure subroutine fold_narrow(n, r, ldr, strips, b, ldb, s)
         !! shape (ldb, n + 1); the block; destroyed
     real(dp), intent(inout) :: s(n + 1)
         !! shape (n + 1); the products of the first column of B with all; destroyed
+    type(ahead), intent(inout) :: plan
+        !! what to fetch meanwhile
 
     ! Locals
     real(dp) :: w1(narrow), w2(narrow), along
@@ -88,17 +106,20 @@ pure subroutine fold_narrow(n, r, ldr, strips, b, ldb, s)
         call reduce_row(right, ldr, r(j, j), s, w1)
         ! What is left of the column that goes along nobody needs.
         if (right == 1) return
+        call fetch_some(plan)
         call second_products(right - 1, strips, w1(1), b(1, j), ldb, along, s)
         s(2:right) = s(2:right) - w1(2:right) * along
         right = right - 1
         call reduce_row(right, ldr, r(j + 1, j + 1), s, w2)
         if (right == 1) return
+        call fetch_some(plan)
         call reflect(right, strips, w1(2), w2, b(1, j), ldb, s)
     end do
 end subroutine fold_narrow
 
 pure subroutine reduce_row(n, ldr, r, s, w)
-!! Make the reflection that reduces a column to its element in R, and apply it to the row of R.
+!! Make the reflection that reduces a column to its element in R, as in `qr_fold`, and apply it to
+!! the row of R.
 
     ! Inputs
     integer(ip), intent(in) :: n
@@ -117,17 +138,22 @@ pure subroutine reduce_row(n, ldr, r, s, w)
         !! shape (n); the weights of the column that are to be taken off those to its right
 
     ! Locals
-    real(dp) :: row(narrow + 1), tau, factor
+    real(dp) :: beta, tau, factor, weight
     integer(ip) :: k
 
-    do k = 1, n + 1
-        row(k) = r(1, k)
+    if (s(1) == 0) then
+        w = 0
+        return
+    end if
+    beta = -sign(sqrt(r(1, 1) * r(1, 1) + s(1)), r(1, 1))
+    factor = 1 / (r(1, 1) - beta)
+    tau = (beta - r(1, 1)) / beta
+    r(1, 1) = beta
+    do k = 1, n
+        weight = tau * (r(1, k + 1) + factor * s(k + 1))
+        r(1, k + 1) = r(1, k + 1) - weight
+        w(k) = factor * weight
     end do
-    call reflect_head(n, row, s(1), s(2), w, tau, factor)
-    do k = 1, n + 1
-        r(1, k) = row(k)
-    end do
-    w = factor * w
 end subroutine reduce_row
 
 pure subroutine second_products(n, strips, w, b, ldb, along, s)

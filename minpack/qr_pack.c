@@ -18,6 +18,9 @@
 #define PACK_ROWS WITH(pack_rows, SUFFIX)
 #define PACK_COLUMNS WITH(pack_columns, SUFFIX)
 #define PACK_ABOVE WITH(pack_above, SUFFIX)
+#define PLAN_AHEAD WITH(plan_ahead, SUFFIX)
+#define PLAN_POINTS_AHEAD WITH(plan_points_ahead, SUFFIX)
+#define FETCH_SOME WITH(fetch_some, SUFFIX)
 
 /* Doubles in a line of the cache. */
 #define LINE 8
@@ -36,12 +39,27 @@ typedef long long Places __attribute__((vector_size(4 * sizeof(long long))));
 #define PICK(x, y, i, j, k, l) __builtin_shuffle(x, y, (Places){i, j, k, l})
 #endif
 
+/* As in qr_ahead.f90. */
+typedef struct {
+    const double *first;
+    const double *const *points;
+    int64_t step;
+    int pieces, lines, piece, line, portion;
+} Ahead;
+
 void PACK_ROWS(const int *rows, const int *n, const double *a,
                const int64_t *down, double *b, const int *ldb);
 void PACK_COLUMNS(const int *rows, const int *n, const double *a,
                   const int64_t *right, double *b, const int *ldb);
 void PACK_ABOVE(const int *rows, const int *n, const double *const *points,
                 const int *before, const double *f, double *b, const int *ldb);
+
+void PLAN_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
+                const double *a, const int64_t *down, const int64_t *right);
+void PLAN_POINTS_AHEAD(Ahead *plan, const int *times, const int *rows,
+                       const int *n, const double *const *points,
+                       const int *before);
+void FETCH_SOME(Ahead *plan);
 
 /* Fetch the line that is so many doubles behind, be there an array or not. */
 static inline void
@@ -172,5 +190,65 @@ PACK_ABOVE(const int *rows, const int *n, const double *const *points,
     for (int k = 0; k < *n; k += BESIDE) {
         copy_columns(*rows, side_by_side(*n - k), points + k, *before, 0, 0, f,
                      b + k * lead, lead);
+    }
+}
+
+static void
+plan_pieces(Ahead *plan, int times, int pieces, int64_t length)
+{
+    plan->pieces = length > 0 ? pieces : 0;
+    plan->lines = (int)((length + LINE - 1) / LINE);
+    plan->piece = 0;
+    plan->line = 0;
+    plan->portion = plan->pieces * plan->lines / times + 1;
+}
+
+/* Fetch rows of a matrix in so many portions. */
+void
+PLAN_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
+           const double *a, const int64_t *down, const int64_t *right)
+{
+    plan->first = a;
+    plan->points = 0;
+    plan->step = *right;
+    if (*down == 1) {
+        plan_pieces(plan, *times, *n, *rows);
+    }
+    else {
+        /* The gaps between rows must not be much of it. */
+        int dense = *right == 1 && *down > 0 && *down <= 2 * (int64_t)*n;
+
+        plan_pieces(plan, *times, 1, dense ? *rows * *down : 0);
+    }
+}
+
+/* As PLAN_AHEAD, where each column has a place of its own. */
+void
+PLAN_POINTS_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
+                  const double *const *points, const int *before)
+{
+    plan->points = points;
+    plan->step = *before;
+    plan_pieces(plan, *times, *n, *rows);
+}
+
+/* Fetch a portion. */
+void
+FETCH_SOME(Ahead *plan)
+{
+    int left = plan->portion;
+
+    while (left > 0 && plan->piece < plan->pieces) {
+        const double *from = plan->points != 0
+                                 ? plan->points[plan->piece] + plan->step
+                                 : plan->first + plan->piece * plan->step;
+
+        for (; left > 0 && plan->line < plan->lines; left--, plan->line++) {
+            fetch(from, (int64_t)plan->line * LINE);
+        }
+        if (plan->line == plan->lines) {
+            plan->line = 0;
+            plan->piece++;
+        }
     }
 }

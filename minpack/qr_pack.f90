@@ -97,6 +97,7 @@ pure function block_rows(n)
 
     block_rows = 384
     if (n <= 128) block_rows = 512
+    if (n <= 16) block_rows = 320
 end function block_rows
 
 pure function block_lead(n)

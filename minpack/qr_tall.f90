@@ -1,9 +1,10 @@
 module qr_tall
 !! The triangle of a matrix with many rows, in one pass over it.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
+use qr_ahead, only: ahead, plan_ahead, plan_points_ahead
 use qr_fold, only: fold
 use qr_kernels, only: strip
-use qr_narrow, only: narrow, narrow_products, fold_narrow
+use qr_narrow, only: narrow, narrow_passes, narrow_products, fold_narrow
 use qr_pack, only: line, block_rows, block_lead, block_size, padded, to_line, lowest_to_first, &
                    pack, pack_differences
 use qr_scale, only: scale_columns, scale_by_squares
@@ -88,16 +89,21 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         !! shape (tall_work(n)); as `start_tall` or the rows before left it
 
     ! Locals
-    integer(ip) :: i, rows
-    integer(wide_ip) :: origin, place
+    type(ahead) :: plan
+    integer(ip) :: i, rows, next
+    integer(wide_ip) :: origin, first, place
 
     origin = lowest_to_first(m, n, down, right)
     place = 2 * (n + 1) + to_line(work(2 * n + 3))
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
-        call pack(rows, n, size(a, kind=wide_ip), a, origin + (i - 1) * down, down, right, f(i), &
-                  work(place + 1), block_lead(n))
-        call fold_block(rows, n, work(place + 1), r, ldr, work)
+        first = origin + (i - 1) * down
+        call pack(rows, n, size(a, kind=wide_ip), a, first, down, right, f(i), work(place + 1), &
+                  block_lead(n))
+        next = min(block_rows(n), m - i + 1 - rows)
+        if (next > 0) first = first + rows * down
+        call plan_ahead(plan, narrow_passes(n), next, n, a(first), down, right)
+        call fold_block(rows, n, work(place + 1), r, ldr, work, plan)
     end do
 end subroutine reduce_tall
 
@@ -123,14 +129,18 @@ pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
         !! shape (tall_work(n)); as `start_tall` or the rows before left it
 
     ! Locals
-    integer(ip) :: i, rows
+    type(ahead) :: plan
+    integer(ip) :: i, rows, after
     integer(wide_ip) :: place
 
     place = 2 * (n + 1) + to_line(work(2 * n + 3))
     do i = 1, m, block_rows(n)
         rows = min(block_rows(n), m - i + 1)
+        after = i - 1 + rows
         call pack_differences(rows, n, points, i - 1, f(i), work(place + 1), block_lead(n))
-        call fold_block(rows, n, work(place + 1), r, ldr, work)
+        call plan_points_ahead(plan, narrow_passes(n), min(block_rows(n), m - after), n, points, &
+                               after)
+        call fold_block(rows, n, work(place + 1), r, ldr, work, plan)
     end do
 end subroutine reduce_differences
 
@@ -205,17 +215,20 @@ pure subroutine fold_tall(m, n, blocks, r, ldr, work)
         !! shape (tall_work(n)); as `start_tall` or the rows before left it
 
     ! Locals
+    type(ahead) :: plan
     integer(ip) :: i
     integer(wide_ip) :: place, before
 
     before = to_line(blocks)
     do i = 1, m, block_rows(n)
         place = before + ((i - 1) / block_rows(n)) * block_size(n)
-        call fold_block(min(block_rows(n), m - i + 1), n, blocks(place + 1), r, ldr, work)
+        ! Blocks have just been written.
+        call plan_ahead(plan, 1_ip, 0_ip, n, blocks(place + 1), 1_wide_ip, 0_wide_ip)
+        call fold_block(min(block_rows(n), m - i + 1), n, blocks(place + 1), r, ldr, work, plan)
     end do
 end subroutine fold_tall
 
-pure subroutine fold_block(rows, n, b, r, ldr, work)
+pure subroutine fold_block(rows, n, b, r, ldr, work, plan)
 !! Reduce one block against the triangle.
 
     ! Inputs
@@ -233,6 +246,8 @@ pure subroutine fold_block(rows, n, b, r, ldr, work)
         !! shape (ldr, n + 1); the triangle
     real(dp), intent(inout) :: work(2 * n + 2)
         !! shape (2*n + 2); the scales of the columns, and bounds on their elements
+    type(ahead), intent(inout) :: plan
+        !! what to fetch meanwhile
 
     ! Locals
     real(dp) :: s(narrow + 1), squares(narrow + 1)
@@ -240,13 +255,13 @@ pure subroutine fold_block(rows, n, b, r, ldr, work)
 
     strips = (rows + strip - 1) / strip
     if (n <= narrow) then
-        call narrow_products(n + 1, strips, b, block_lead(n), s, squares)
+        call narrow_products(n + 1, strips, b, block_lead(n), s, squares, plan)
         call scale_by_squares(n, n + 1, squares, strips, b, block_lead(n), work(1), work(n + 2), &
                               r, ldr)
         if (any(work(1:n + 1) /= 1)) then
-            call narrow_products(n + 1, strips, b, block_lead(n), s, squares)
+            call narrow_products(n + 1, strips, b, block_lead(n), s, squares, plan)
         end if
-        call fold_narrow(n, r, ldr, strips, b, block_lead(n), s)
+        call fold_narrow(n, r, ldr, strips, b, block_lead(n), s, plan)
         return
     end if
     call scale_columns(n, strips, b, block_lead(n), work(1), work(n + 2), r, ldr)
