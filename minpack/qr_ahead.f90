@@ -1,6 +1,6 @@
 module qr_ahead
 !! Memory that is read next: it is fetched while there is something else to do. What does so is in
-!! qr_pack.c.
+!! pack_rows.c.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
 implicit none (type, external)
 private
@@ -27,8 +27,10 @@ type, bind(c) :: ahead
 end type ahead
 
 interface
-    pure subroutine plan_ahead(plan, times, rows, n, a, down, right) bind(c, name="plan_ahead")
-    !! Fetch rows of a matrix in so many portions. Where it lies scattered nothing is fetched.
+    pure subroutine plan_ahead(plan, times, rows, n, a, down, right, f) &
+        bind(c, name="plan_ahead")
+    !! Fetch the rows of a column at once, and of a matrix in so many portions. Where that lies
+    !! scattered it is not fetched.
         import :: ahead, dp, ip, wide_ip
         implicit none (type, external)
 
@@ -45,16 +47,18 @@ interface
             !! elements from one column to the next
         real(dp), intent(in) :: a(1)
             !! the first element; the others are beyond the bounds that are named here
+        real(dp), intent(in) :: f(rows)
+            !! shape (rows); the column
 
         ! Outputs
         type(ahead), intent(inout) :: plan
             !! the plan
     end subroutine plan_ahead
 
-    pure subroutine plan_points_ahead(plan, times, rows, n, points, before) &
+    pure subroutine plan_points_ahead(plan, times, rows, n, points, before, f) &
         bind(c, name="plan_points_ahead")
     !! As `plan_ahead`, where each column has a place of its own.
-        import :: ahead, ip, c_ptr
+        import :: ahead, dp, ip, c_ptr
         implicit none (type, external)
 
         ! Inputs
@@ -68,6 +72,8 @@ interface
             !! shape (n); where the columns are, as long as there is something to be fetched
         integer(ip), intent(in) :: before
             !! how many of their elements there are before the rows
+        real(dp), intent(in) :: f(rows)
+            !! shape (rows); the column that is fetched at once
 
         ! Outputs
         type(ahead), intent(inout) :: plan

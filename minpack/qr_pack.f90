@@ -1,6 +1,6 @@
 module qr_pack
 !! Blocks of rows: how large they are, where they lie, and how rows from anywhere get there. What
-!! copies is in qr_pack.c.
+!! copies is in pack_rows.c.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, &
                                        c_intptr_t, c_loc, c_ptr
 use qr_kernels, only: strip

@@ -101,8 +101,8 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
         call pack(rows, n, size(a, kind=wide_ip), a, first, down, right, f(i), work(place + 1), &
                   block_lead(n))
         next = min(block_rows(n), m - i + 1 - rows)
-        if (next > 0) first = first + rows * down
-        call plan_ahead(plan, narrow_passes(n), next, n, a(first), down, right)
+        call plan_ahead(plan, narrow_passes(n), next, n, a(first + min(next, 1) * rows * down), &
+                        down, right, f(i + min(next, 1) * rows))
         call fold_block(rows, n, work(place + 1), r, ldr, work, plan)
     end do
 end subroutine reduce_tall
@@ -130,7 +130,7 @@ pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
 
     ! Locals
     type(ahead) :: plan
-    integer(ip) :: i, rows, after
+    integer(ip) :: i, rows, after, next
     integer(wide_ip) :: place
 
     place = 2 * (n + 1) + to_line(work(2 * n + 3))
@@ -138,8 +138,9 @@ pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
         rows = min(block_rows(n), m - i + 1)
         after = i - 1 + rows
         call pack_differences(rows, n, points, i - 1, f(i), work(place + 1), block_lead(n))
-        call plan_points_ahead(plan, narrow_passes(n), min(block_rows(n), m - after), n, points, &
-                               after)
+        next = min(block_rows(n), m - after)
+        call plan_points_ahead(plan, narrow_passes(n), next, n, points, after, &
+                               f(i + min(next, 1) * rows))
         call fold_block(rows, n, work(place + 1), r, ldr, work, plan)
     end do
 end subroutine reduce_differences
@@ -223,7 +224,8 @@ pure subroutine fold_tall(m, n, blocks, r, ldr, work)
     do i = 1, m, block_rows(n)
         place = before + ((i - 1) / block_rows(n)) * block_size(n)
         ! Blocks have just been written.
-        call plan_ahead(plan, 1_ip, 0_ip, n, blocks(place + 1), 1_wide_ip, 0_wide_ip)
+        call plan_ahead(plan, 1_ip, 0_ip, n, blocks(place + 1), 1_wide_ip, 0_wide_ip, &
+                        blocks(place + 1))
         call fold_block(min(block_rows(n), m - i + 1), n, blocks(place + 1), r, ldr, work, plan)
     end do
 end subroutine fold_tall

@@ -108,7 +108,11 @@ keep(Large *large, const Problem *problem, PyObject *value,
     }
     else {
         place = place_for(large, problem, slot, column);
-        if (place != NULL) {
+        if (place != NULL && PyArray_IS_C_CONTIGUOUS(array)) {
+            memcpy(place, PyArray_DATA(array),
+                   (size_t)problem->m * sizeof(double));
+        }
+        else if (place != NULL) {
             convert_copy_vector(array, place);
         }
         Py_DECREF(array);

@@ -10,12 +10,17 @@ import numpy as np
 from pyminpack import leastsq
 
 
-def peak_memory(matrix: Any, target: Any, dfun: bool, **options: Any) -> int:
-    """Return the most bytes that a linear fit holds of its own: func has its arrays ready."""
+def peak_memory(matrix: Any, target: Any, dfun: bool, fresh: bool = False, **options: Any) -> int:
+    """Return the most bytes that a linear fit holds of its own: func has its arrays ready.
+
+    `fresh`: func makes a new one at each call, and these count, too.
+    """
     m, n = matrix.shape
     buffer = np.empty(m)
 
     def func(x: Any) -> Any:
+        if fresh:
+            return matrix @ x - target
         np.matmul(matrix, x, out=buffer)
         np.subtract(buffer, target, out=buffer)
         return buffer

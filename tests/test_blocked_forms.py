@@ -195,7 +195,7 @@ def chunked_sizes(n: int, block: int) -> list[int]:
     return [below, at, *lasts]
 
 
-@pytest.mark.parametrize("n", [4, 10, 47, 48, 70])
+@pytest.mark.parametrize("n", [5, 10, 47, 48, 70])
 def test_chunks_change_no_bit(own_library: Library, n: int) -> None:
     """The factors are those of the kernel, which goes over the Jacobian at once."""
     kernel = Blocked(own_library.dll, _core.INSTRUCTION_SET)

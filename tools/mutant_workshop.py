@@ -27,7 +27,8 @@ ALLOCATOR = ROOT / "tests" / "native" / "failing_allocator.c"
 COMPILE = {
     ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w -fcheck=bounds"
     " -finit-real=snan -finit-integer=-99999",
-    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w -DPYMINPACK_BLOCKED",
+    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w -DPYMINPACK_BLOCKED"
+    " -DLANES=2 -DLANE_QR=lane_qr -DSUFFIX=",
 }
 
 
@@ -85,7 +86,8 @@ class Workshop:
             ".c": [f"-I{folder}" for folder in include],
             ".f90": [f"-I{self.right}"],
         }
-        self.sources = [*self._in_order(FORTRAN.glob("*.[fF]90")), *sorted(C.glob("*.c"))]
+        self.sources = self._in_order(FORTRAN.glob("*.[fF]90"))
+        self.sources += sorted([*FORTRAN.glob("*.c"), *C.glob("*.c")])
         self.objects = {path: self.right / f"{path.stem}.o" for path in self.sources}
         for path in self.sources:
             if self.compile(path, path, self.right):
@@ -145,9 +147,9 @@ class Workshop:
 
     def link(self, objects: dict[Path, Path], folder: Path, suffix: str) -> None:
         """Link what a mutant of such a file is judged by: MINPACK alone, or the whole module."""
-        wanted = {".f90": ("libminpack_own.so", (".f90",)), ".c": ("_core.so", (".f90", ".c"))}
-        name, kinds = wanted[suffix]
-        parts = [str(part) for path, part in objects.items() if path.suffix.lower() in kinds]
+        wanted = {".f90": ("libminpack_own.so", (FORTRAN,)), ".c": ("_core.so", (FORTRAN, C))}
+        name, folders = wanted[suffix]
+        parts = [str(part) for path, part in objects.items() if path.parent in folders]
         command = [*compiler(".f90"), "-shared", *self.sanitize, *parts, "-o", str(folder / name)]
         subprocess.run(command, check=True)
 

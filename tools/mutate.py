@@ -25,8 +25,9 @@ WORK, RECORD = ROOT / "build" / "mutate", ROOT / "build" / "mutation.json"
 EQUIVALENT, DOCS = ROOT / "tools" / "mutation_equivalent.toml", ROOT / "docs" / "mutation.md"
 
 DEFAULT = [f"minpack/{name}.f90" for name in ("lmpar", "qrfac", "qrsolv")]
-DEFAULT += [f"minpack/lm_{name}.f90" for name in ("iteration", "fit", "model")]
+DEFAULT += [f"minpack/lm_{name}.f90" for name in ("iteration", "trial", "fit", "model")]
 DEFAULT += [f"src/{name}.c" for name in ("snapshot", "problem", "solve", "convert", "coremodule")]
+DEFAULT += [f"src/{name}.c" for name in ("large", "owned")]
 
 # The tests that judge, by file or else by language, in the order in which they run unless an
 # earlier mutant fell to another. A routine is judged by its own comparison with Argonne's routine.
@@ -46,7 +47,8 @@ TESTS = {
     ],
     "qrfac": ["routines::test_qrfac", "routines::test_qrfac_at_the_limits", "survivors_fortran"],
     "qrsolv": ["routines::test_qrsolv", "routines::test_lmpar", "survivors_fortran"],
-    **{f"lm_{name}": _LOOP for name in ("iteration", "fit", "model")},
+    **{f"lm_{name}": _LOOP for name in ("iteration", "trial", "fit", "model")},
+    **{name: [*_SHIM, "blocked_arrays", "blocked_fits"] for name in ("large", "owned")},
     "f90": ["routines", "survivors_fortran"],
     "c": _SHIM,
     "py": _SHIM,

@@ -55,10 +55,11 @@ void PACK_ABOVE(const int *rows, const int *n, const double *const *points,
                 const int *before, const double *f, double *b, const int *ldb);
 
 void PLAN_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
-                const double *a, const int64_t *down, const int64_t *right);
+                const double *a, const int64_t *down, const int64_t *right,
+                const double *f);
 void PLAN_POINTS_AHEAD(Ahead *plan, const int *times, const int *rows,
                        const int *n, const double *const *points,
-                       const int *before);
+                       const int *before, const double *f);
 void FETCH_SOME(Ahead *plan);
 
 /* Fetch the line that is so many doubles behind, be there an array or not. */
@@ -193,9 +194,14 @@ PACK_ABOVE(const int *rows, const int *n, const double *const *points,
     }
 }
 
+/* Fetch a column at once, and plan for `pieces` of so many elements. */
 static void
-plan_pieces(Ahead *plan, int times, int pieces, int64_t length)
+plan_pieces(Ahead *plan, int times, int pieces, int64_t length,
+            const double *column, int rows)
 {
+    for (int i = 0; i < rows; i += LINE) {
+        fetch(column, i);
+    }
     plan->pieces = length > 0 ? pieces : 0;
     plan->lines = (int)((length + LINE - 1) / LINE);
     plan->piece = 0;
@@ -203,33 +209,35 @@ plan_pieces(Ahead *plan, int times, int pieces, int64_t length)
     plan->portion = plan->pieces * plan->lines / times + 1;
 }
 
-/* Fetch rows of a matrix in so many portions. */
+/* Fetch the rows of a column at once, and of a matrix in so many portions. */
 void
 PLAN_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
-           const double *a, const int64_t *down, const int64_t *right)
+           const double *a, const int64_t *down, const int64_t *right,
+           const double *f)
 {
     plan->first = a;
     plan->points = 0;
     plan->step = *right;
     if (*down == 1) {
-        plan_pieces(plan, *times, *n, *rows);
+        plan_pieces(plan, *times, *n, *rows, f, *rows);
     }
     else {
         /* The gaps between rows must not be much of it. */
         int dense = *right == 1 && *down > 0 && *down <= 2 * (int64_t)*n;
 
-        plan_pieces(plan, *times, 1, dense ? *rows * *down : 0);
+        plan_pieces(plan, *times, 1, dense ? *rows * *down : 0, f, *rows);
     }
 }
 
 /* As PLAN_AHEAD, where each column has a place of its own. */
 void
 PLAN_POINTS_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
-                  const double *const *points, const int *before)
+                  const double *const *points, const int *before,
+                  const double *f)
 {
     plan->points = points;
     plan->step = *before;
-    plan_pieces(plan, *times, *n, *rows);
+    plan_pieces(plan, *times, *n, *rows, f, *rows);
 }
 
 /* Fetch a portion. */
