@@ -12,6 +12,6 @@ from pathlib import Path
 
 suffix, output, *sources = sys.argv[1:]
 text = "\n".join(Path(source).read_text(encoding="utf-8") for source in sources)
-renamed = re.sub(rf"^((?:end )?module|use) (qr_\w+)\b", rf"\1 \2{suffix}", text, flags=re.M)
+renamed = re.sub(r"^((?:end )?module|use) (qr_\w+)\b", rf"\1 \2{suffix}", text, flags=re.M)
 renamed = re.sub(r'name="(\w+)"', rf'name="\1{suffix}"', renamed)
 Path(output).write_text(renamed, encoding="utf-8")
