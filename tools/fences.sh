@@ -5,6 +5,7 @@
 # What reaches most of the shim in a minute or two; and, valgrind being slow, what it is most about.
 readonly quick_for_sanitize="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
     tests/test_allocation_failure.py tests/test_survivors_shim.py tests/test_blocked_contract.py
+    tests/test_blocked_arrays.py
     tests/test_blocked_threads.py tests/test_curve_fit_shim.py tests/test_compiled_calls.py
     tests/test_many_shim.py tests/test_many_compiled.py tests/test_many_batch.py"
 readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contract_exceptions.py
@@ -13,6 +14,7 @@ readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contrac
 readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
     tests/test_survivors_*.py tests/test_routines.py tests/test_result_protocols.py tests/test_bits_mgh.py
     tests/test_threads.py tests/test_blocked_qr.py tests/test_blocked_contract.py tests/test_blocked_threads.py
+    tests/test_blocked_arrays.py
     tests/test_typing.py tests/test_curve_fit_*.py tests/test_compiled_*.py tests/test_lanes.py tests/test_many_*.py
     tests/test_report*.py tests/test_compare_*.py tests/test_nist.py
     tests/test_problems.py"
