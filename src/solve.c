@@ -15,7 +15,7 @@ void
 solve_clear(Solve *solve)
 {
     Py_CLEAR(solve->memory);
-    Py_CLEAR(solve->x);
+    Py_CLEAR(solve->x_memory);
     Py_CLEAR(solve->fvec);
     Py_CLEAR(solve->fjac);
     Py_CLEAR(solve->ipvt);
@@ -84,6 +84,28 @@ choose_factorisation(Solve *solve, const Problem *problem)
     solve->blocks = triangle_plan(problem->m, problem->n);
 }
 
+/* Doubles in a new array, because NumPy has the system back large ones by
+ * large pages. NULL with an exception. */
+static double *
+allocate(PyArrayObject **array, npy_intp size)
+{
+    *array = (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE);
+    return *array == NULL ? NULL : PyArray_DATA(*array);
+}
+
+int
+solve_copy_start(Solve *solve, PyArrayObject *start)
+{
+    npy_intp n = PyArray_DIM(start, 0);
+
+    solve->x = n > SOLVE_ROOM ? allocate(&solve->x_memory, n) : solve->room;
+    if (solve->x == NULL) {
+        return -1;
+    }
+    convert_copy_vector(start, solve->x);
+    return 0;
+}
+
 /* Allocate the arrays that the user gets. 0, or -1 with an exception. */
 static int
 allocate_results(Solve *solve, int m, int n)
@@ -131,7 +153,6 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
 {
     Sizes sizes;
     size_t total;
-    npy_intp shape[1];
     double *rest;
 
     choose_factorisation(solve, problem);
@@ -143,14 +164,13 @@ solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
         PyErr_NoMemory();
         return -1;
     }
-    /* An array, because NumPy has the system back large ones by large pages,
-     * and small ones by what it has at hand. */
-    shape[0] = (npy_intp)total;
-    solve->memory = (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
-    if (solve->memory == NULL) {
+    rest = solve->room + problem->n;
+    if (total + (size_t)problem->n > SOLVE_ROOM) {
+        rest = allocate(&solve->memory, (npy_intp)total);
+    }
+    if (rest == NULL) {
         return -1;
     }
-    rest = PyArray_DATA(solve->memory);
     solve->diag = piece(&rest, sizes.diag);
     solve->wa = piece(&rest, sizes.wa);
     if (sizes.point > 0) {
@@ -187,7 +207,7 @@ run_minpack(Solve *solve, Problem *problem)
     const int nprint = 0;
     const Options *options = &solve->options;
     int info, nfev, njev;
-    double *x = PyArray_DATA(solve->x);
+    double *x = solve->x;
     double *wa1 = solve->wa;
     double *wa2 = wa1 + problem->n;
     double *wa3 = wa2 + problem->n;
@@ -233,7 +253,7 @@ run_blocked(Solve *solve, Problem *problem)
 {
     const Options *options = &solve->options;
     int info;
-    double *x = PyArray_DATA(solve->x);
+    double *x = solve->x;
 
     problem->guard.r = solve->r;
     problem->guard.ldr = solve->ldr;
@@ -285,8 +305,8 @@ settle_info(Solve *solve, Problem *problem, int *info)
 static int
 run_fit(Solve *solve, Problem *problem, int *info)
 {
-    guard_begin(&problem->guard, problem->m, problem->n,
-                PyArray_DATA(solve->x), solve->fvec_at);
+    guard_begin(&problem->guard, problem->m, problem->n, solve->x,
+                solve->fvec_at);
 #ifdef PYMINPACK_BLOCKED
     *info = solve->r != NULL ? run_blocked(solve, problem)
                              : run_minpack(solve, problem);
