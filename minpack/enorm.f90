@@ -106,6 +106,7 @@ pure subroutine four_norms(n, a, b, c, d, norms)
         medium = medium + xabs**2
         do j = 1, 4
             if (xabs(j) > highest(j)) highest(j) = xabs(j)
+            xabs(j) = merge(xabs(j), 1.0_dp, xabs(j) > 0)
             if (xabs(j) < lowest(j)) lowest(j) = xabs(j)
         end do
     end do
@@ -126,11 +127,13 @@ pure real(dp) function lowest_but_zero(n, x)
         !! the vector, shape (n)
 
     ! Locals
+    real(dp) :: xabs
     integer(ip) :: i
 
     lowest_but_zero = 1
     do i = 1, n
-        if (x(i) /= 0 .and. abs(x(i)) < lowest_but_zero) lowest_but_zero = abs(x(i))
+        xabs = merge(1.0_dp, abs(x(i)), x(i) == 0)
+        if (xabs < lowest_but_zero) lowest_but_zero = xabs
     end do
 end function lowest_but_zero
 

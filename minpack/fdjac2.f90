@@ -44,13 +44,16 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
         !! shape (m); work: the residuals at the displaced point
 
     ! Locals
+    real(dp) :: eps
     real(dp) :: h
     real(dp) :: xj
     integer(ip) :: j
 
+    eps = sqrt(larger(epsfcn, epsmch))
     do j = 1, n
         xj = x(j)
-        h = difference_step(xj, epsfcn)
+        h = eps * abs(xj)
+        if (h == 0) h = eps
         x(j) = xj + h
         call fcn(m, n, x, wa, iflag)
         if (iflag < 0) return

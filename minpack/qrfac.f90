@@ -271,6 +271,8 @@ pure subroutine downdate_norm(n, column, norm, reference)
     rest = 1 - (column(1) / norm)**2
     if (.not. rest > 0) rest = 0
     norm = norm * sqrt(rest)
+    ! Far from that limit, and told without a division.
+    if (norm > 0.001_dp * reference) return
     if (.not. safety * (norm / reference)**2 > epsmch) then
         norm = enorm_(n, column(2:))
         reference = norm

@@ -2,8 +2,6 @@
 #include "snapshot.h"
 
 #include <limits.h>
-#include <stdint.h>
-#include <string.h>
 
 /* Items of inner sequences that are looked into where none is legal, to name
  * the shape; and beyond those of a Jacobian's rows. */
@@ -13,6 +11,14 @@ static int
 is_native_double(PyArrayObject *array)
 {
     return PyArray_TYPE(array) == NPY_DOUBLE && PyArray_ISBEHAVED_RO(array);
+}
+
+int
+convert_is_vector(PyObject *object)
+{
+    return PyArray_Check(object) &&
+           PyArray_NDIM((PyArrayObject *)object) == 1 &&
+           is_native_double((PyArrayObject *)object);
 }
 
 /* Whether float(item) is what the user means: numbers of any kind, but not
@@ -192,73 +198,6 @@ check_vector(PyArrayObject *array, const char *name)
     return -1;
 }
 
-/* With all its bits set, as NaN and infinity have it, the exponent of a double
- * carries into the sign. Without a branch many are looked at side by side. */
-static inline uint64_t
-carry_if_not_finite(double value)
-{
-    const uint64_t exponent = UINT64_C(0x7ff) << 52;
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    return (bits & exponent) + (UINT64_C(1) << 52);
-}
-
-int
-convert_all_finite(const double *values, npy_intp size)
-{
-    uint64_t carries = 0;
-
-    for (npy_intp i = 0; i < size; i++) {
-        carries |= carry_if_not_finite(values[i]);
-    }
-    return carries >> 63 == 0;
-}
-
-/* Copy doubles and tell whether all are finite. By quarters, because memory is
- * faster when read in several places at once. */
-static int
-copy_and_look(const double *restrict in, npy_intp size, double *restrict out)
-{
-    npy_intp quarter = size / 4;
-    npy_intp second = quarter;
-    npy_intp third = 2 * quarter;
-    npy_intp fourth = 3 * quarter;
-    uint64_t carries = 0;
-
-    for (npy_intp i = 0; i < quarter; i++) {
-        carries |= carry_if_not_finite(in[i]) |
-                   carry_if_not_finite(in[second + i]) |
-                   carry_if_not_finite(in[third + i]) |
-                   carry_if_not_finite(in[fourth + i]);
-        out[i] = in[i];
-        out[second + i] = in[second + i];
-        out[third + i] = in[third + i];
-        out[fourth + i] = in[fourth + i];
-    }
-    for (npy_intp i = 4 * quarter; i < size; i++) {
-        carries |= carry_if_not_finite(in[i]);
-        out[i] = in[i];
-    }
-    return carries >> 63 == 0;
-}
-
-int
-convert_copy_vector(PyArrayObject *array, double *out)
-{
-    npy_intp size = PyArray_SIZE(array);
-    const char *in = PyArray_BYTES(array);
-    npy_intp stride = PyArray_NDIM(array) == 0 ? 0 : PyArray_STRIDE(array, 0);
-
-    if (stride == (npy_intp)sizeof(double)) {
-        return copy_and_look(PyArray_DATA(array), size, out);
-    }
-    for (npy_intp i = 0; i < size; i++) {
-        out[i] = *(const double *)(in + i * stride);
-    }
-    return convert_all_finite(out, size);
-}
-
 static int
 check_size(npy_intp size, npy_intp expected)
 {
@@ -273,37 +212,46 @@ check_size(npy_intp size, npy_intp expected)
     return -1;
 }
 
-/* Copy a list or tuple of floats and ints without a detour through NumPy.
- * 1 when done, 0 when it holds anything else, -1 with an exception set. No
- * Python code runs in the loop, so the list cannot change under it. */
+/* Whether an object is a float, asking first for the types that nearly all
+ * are. */
+static int
+is_float(PyObject *object)
+{
+    return PyFloat_CheckExact(object) ||
+           Py_IS_TYPE(object, &PyDoubleArrType_Type) || PyFloat_Check(object);
+}
+
+/* Copy a list or tuple of `size` floats and ints without a detour through
+ * NumPy. 1 when done, 0 when it is anything else. No Python code runs in the
+ * loop, so the list cannot change under it. */
 static int
 copy_floats(PyObject *sequence, npy_intp size, double *out)
 {
-    Py_ssize_t length = PySequence_Fast_GET_SIZE(sequence);
     PyObject **items = PySequence_Fast_ITEMS(sequence);
+    int overflow = 0;
 
-    for (Py_ssize_t i = 0; i < length; i++) {
-        if (!PyFloat_Check(items[i]) && !PyLong_CheckExact(items[i])) {
+    if (PySequence_Fast_GET_SIZE(sequence) != size) {
+        return 0;
+    }
+    for (npy_intp i = 0; i < size; i++) {
+        if (is_float(items[i])) {
+            out[i] = PyFloat_AS_DOUBLE(items[i]);
+        }
+        else if (PyLong_CheckExact(items[i])) {
+            out[i] = (double)PyLong_AsLongAndOverflow(items[i], &overflow);
+        }
+        else {
             return 0;
         }
-    }
-    if (check_size(length, size) < 0) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < length; i++) {
-        if (PyFloat_Check(items[i])) {
-            out[i] = PyFloat_AS_DOUBLE(items[i]);
-            continue;
-        }
-        out[i] = PyLong_AsDouble(items[i]);
-        if (out[i] == -1.0 && PyErr_Occurred()) {
-            return -1;
+        if (overflow != 0) {
+            return 0;
         }
     }
     return 1;
 }
 
-/* As copy_floats, with 0 also for what is no list or tuple. */
+/* As copy_floats, with 0 also for what is no list or tuple, and -1 with an
+ * exception. */
 static int
 copy_plain_sequence(PyObject *value, npy_intp size, double *out)
 {
@@ -403,9 +351,19 @@ int
 convert_residuals(PyObject *value, npy_intp size, double *out)
 {
     PyArrayObject *array;
-    int done = copy_plain_sequence(value, size, out);
+    int done = 0;
     int finite;
 
+    if (PyArray_CheckExact(value)) {
+        array = (PyArrayObject *)value;
+        if (PyArray_NDIM(array) == 1 && PyArray_DIM(array, 0) == size &&
+            is_native_double(array)) {
+            return convert_copy_vector(array, out);
+        }
+    }
+    else {
+        done = copy_plain_sequence(value, size, out);
+    }
     if (done != 0) {
         return done < 0 ? -1 : convert_all_finite(out, size);
     }
@@ -491,31 +449,4 @@ convert_matrix_of(PyArrayObject *array, int col_deriv)
         matrix.right = PyArray_STRIDE(array, col_deriv ? 0 : 1);
     }
     return matrix;
-}
-
-void
-convert_copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n, double *out)
-{
-    /* Blocks of rows, so that lines of cache fetched for one column of a
-     * row-major matrix are still there for the next. */
-    const npy_intp block = 64;
-
-    if (matrix->down == (npy_intp)sizeof(double)) {
-        for (npy_intp j = 0; j < n; j++) {
-            memcpy(out + j * m, matrix->first + j * matrix->right,
-                   (size_t)m * sizeof(double));
-        }
-        return;
-    }
-    for (npy_intp start = 0; start < m; start += block) {
-        npy_intp end = m - start < block ? m : start + block;
-
-        for (npy_intp j = 0; j < n; j++) {
-            const char *column = matrix->first + j * matrix->right;
-
-            for (npy_intp i = start; i < end; i++) {
-                out[j * m + i] = *(const double *)(column + i * matrix->down);
-            }
-        }
-    }
 }

@@ -11,6 +11,9 @@
 PyArrayObject *convert_first_residuals(PyObject *value, npy_intp least,
                                        int *type_num);
 
+/* Whether an object is a float64 vector that can be read as it is. */
+int convert_is_vector(PyObject *object);
+
 /* Whether there is no NaN and no infinity among the values. */
 int convert_all_finite(const double *values, npy_intp size);
 

@@ -14,18 +14,10 @@
 #include "lockstep.h"
 #include "model.h"
 #include "options.h"
+#include "plain.h"
 #include "problem.h"
 #include "solve.h"
 #include "triangle.h"
-
-static int
-is_double_vector(PyObject *object)
-{
-    return PyArray_Check(object) &&
-           PyArray_NDIM((PyArrayObject *)object) == 1 &&
-           PyArray_TYPE((PyArrayObject *)object) == NPY_DOUBLE &&
-           PyArray_ISBEHAVED_RO((PyArrayObject *)object);
-}
 
 /* Copy the user's diag, or tell MINPACK to scale. 0, or -1 with an exception.
  */
@@ -36,7 +28,7 @@ read_diag(Solve *solve, PyObject *diag, int n)
         solve->options.mode = 1;
         return 0;
     }
-    if (!is_double_vector(diag) ||
+    if (!convert_is_vector(diag) ||
         PyArray_DIM((PyArrayObject *)diag, 0) != n) {
         PyErr_SetString(PyExc_ValueError,
                         "diag must be a float64 vector as long as x");
@@ -47,26 +39,17 @@ read_diag(Solve *solve, PyObject *diag, int n)
     return 0;
 }
 
-/* A copy of the start that the solver may work on; NULL with an exception. */
-static PyArrayObject *
-copy_start(PyObject *start)
+static int
+check_start(PyObject *start)
 {
-    PyArrayObject *x;
-    npy_intp shape[1];
-
-    if (!is_double_vector(start) ||
-        PyArray_DIM((PyArrayObject *)start, 0) > INT_MAX) {
-        PyErr_SetString(PyExc_ValueError,
-                        "x0 must be a float64 vector of at most 2**31 - 1 "
-                        "elements");
-        return NULL;
+    if (convert_is_vector(start) &&
+        PyArray_DIM((PyArrayObject *)start, 0) <= INT_MAX) {
+        return 0;
     }
-    shape[0] = PyArray_DIM((PyArrayObject *)start, 0);
-    x = (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
-    if (x != NULL) {
-        convert_copy_vector((PyArrayObject *)start, PyArray_DATA(x));
-    }
-    return x;
+    PyErr_SetString(PyExc_ValueError,
+                    "x0 must be a float64 vector of at most 2**31 - 1 "
+                    "elements");
+    return -1;
 }
 
 /* Evaluate func at the start if it is Python's, allocate what its size asks
@@ -80,7 +63,7 @@ solve_from_start(Solve *solve, Problem *problem, PyObject *const *args,
     int status;
 
     if (problem->residuals == NULL) {
-        first = problem_first_residuals(problem, PyArray_DATA(solve->x));
+        first = problem_first_residuals(problem, solve->x);
         if (first == NULL) {
             return -1;
         }
@@ -106,11 +89,15 @@ PyDoc_STRVAR(
     "solve(func, dfun, x0, args, col_deriv, ftol, xtol, gtol, factor, maxfev,\n"
     "      epsfcn, diag, full, qr, /)\n"
     "--\n\n"
-    "Run lmdif, or lmder when dfun is not None; qr chooses the factorisation:\n"
-    "QR_AUTO, QR_MINPACK or QR_BLOCKED. Returns (x, fvec, fjac, ipvt, qtf,\n"
-    "nfev, njev, info), the arrays but x None unless full is true; info is\n"
+    "Run lmdif, or lmder when dfun is not None. Returns (x, fvec, fjac, ipvt,\n"
+    "qtf, nfev, njev, info), the arrays but x None unless full is true; info is\n"
     "MINPACK's, or 9 when a NaN or infinity in the residuals at x0 or in a\n"
     "Jacobian ended the fit.");
+
+PyDoc_STRVAR(
+    solve_plain_doc,
+    "As solve(), for usual arguments as leastsq() got them: None, and nothing\n"
+    "is done, where one is not. Returns (x, info) unless full is true.");
 
 /* An array of the result, or None. */
 static PyObject *
@@ -119,14 +106,68 @@ or_none(PyArrayObject *array)
     return array == NULL ? Py_None : (PyObject *)array;
 }
 
+/* What Python gets of a fit that has ended: x and info, or all. */
+static PyObject *
+pack(const Solve *solve, Problem *problem, int info, int all)
+{
+    PyArrayObject *x = problem_result(problem, solve->x);
+    PyObject *code = PyLong_FromLong(info);
+    PyObject *result = NULL;
+
+    if (x == NULL || code == NULL) {
+        goto cleanup;
+    }
+    if (!all) {
+        result = PyTuple_Pack(2, x, code);
+        goto cleanup;
+    }
+    /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
+    result = Py_BuildValue("(OOOOOiiO)", x, or_none(solve->fvec),
+                           or_none(solve->fjac), or_none(solve->ipvt),
+                           or_none(solve->qtf), info == 0 ? 0 : problem->nfev,
+                           problem->njev, code);
+
+cleanup:
+    Py_XDECREF(x);
+    Py_XDECREF(code);
+    return result;
+}
+
+/* Solve with arguments that are what solve() takes, and options that have been
+ * read. */
+static PyObject *
+solve_settled(Solve *solve, PyObject *const *args, int col_deriv, int all)
+{
+    Problem problem = {0};
+    double room[SOLVE_ROOM];
+    PyObject *result = NULL;
+    PyArrayObject *start = (PyArrayObject *)args[2];
+    int info;
+
+    solve->room = room;
+    /* Once for all its calls; else functions of C alone that fit within fits
+     * would overflow the stack. */
+    if (Py_EnterRecursiveCall(" in a function that leastsq calls")) {
+        return NULL;
+    }
+    if (problem_init(&problem, args[0], args[1] == Py_None ? NULL : args[1],
+                     args[3], (int)PyArray_DIM(start, 0), col_deriv) == 0 &&
+        solve_copy_start(solve, start) == 0 &&
+        solve_from_start(solve, &problem, args, &info) == 0) {
+        result = pack(solve, &problem, info, all);
+    }
+    Py_LeaveRecursiveCall();
+    solve_clear(solve, &problem);
+    problem_clear(&problem);
+    return result;
+}
+
 static PyObject *
 core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
            Py_ssize_t nargs)
 {
     Solve solve = {0};
-    Problem problem = {0};
-    PyObject *result = NULL;
-    int col_deriv, info;
+    int col_deriv;
 
     if (nargs != 14) {
         PyErr_Format(PyExc_TypeError, "solve() takes 14 arguments, not %zd",
@@ -142,28 +183,25 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
         return NULL;
     }
     solve.full = PyObject_IsTrue(args[12]);
-    if (solve.full < 0 || options_read_qr(&solve.options, args[13]) < 0) {
+    if (solve.full < 0 || options_read_qr(&solve.options, args[13]) < 0 ||
+        check_start(args[2]) < 0 ||
+        options_read(&solve.options, args + 5) < 0) {
         return NULL;
     }
-    solve.x = copy_start(args[2]);
-    if (solve.x == NULL || options_read(&solve.options, args + 5) < 0 ||
-        problem_init(&problem, args[0], args[1] == Py_None ? NULL : args[1],
-                     args[3], (int)PyArray_DIM(solve.x, 0), col_deriv) < 0) {
-        goto cleanup;
-    }
-    if (solve_from_start(&solve, &problem, args, &info) < 0) {
-        goto cleanup;
-    }
-    /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result = Py_BuildValue("(OOOOOiii)", solve.x, or_none(solve.fvec),
-                           or_none(solve.fjac), or_none(solve.ipvt),
-                           or_none(solve.qtf), info == 0 ? 0 : problem.nfev,
-                           problem.njev, info);
+    return solve_settled(&solve, args, col_deriv, 1);
+}
 
-cleanup:
-    solve_clear(&solve, &problem);
-    problem_clear(&problem);
-    return result;
+static PyObject *
+core_solve_plain(PyObject *Py_UNUSED(module), PyObject *const *args,
+                 Py_ssize_t nargs)
+{
+    Solve solve = {0};
+
+    if (nargs != 14 || !plain_read(&solve.options, args)) {
+        Py_RETURN_NONE;
+    }
+    solve.full = PyObject_IsTrue(args[12]);
+    return solve_settled(&solve, args, PyObject_IsTrue(args[4]), solve.full);
 }
 
 PyDoc_STRVAR(
@@ -226,6 +264,8 @@ core_read_capsule(PyObject *Py_UNUSED(module), PyObject *object)
 static PyMethodDef core_methods[] = {
     {"solve", (PyCFunction)(void (*)(void))core_solve, METH_FASTCALL,
      solve_doc},
+    {"solve_plain", (PyCFunction)(void (*)(void))core_solve_plain,
+     METH_FASTCALL, solve_plain_doc},
     {"covariance", (PyCFunction)(void (*)(void))covariance_method,
      METH_FASTCALL, covariance_doc},
     {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},

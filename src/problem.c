@@ -124,16 +124,26 @@ problem_call(Problem *problem, PyObject *function, const double *x)
         return NULL;
     }
     problem->call[1] = (PyObject *)problem->argument;
-    if (Py_EnterRecursiveCall(" in a function that leastsq calls")) {
-        return NULL;
-    }
     result = PyObject_Vectorcall(
         function, problem->call + 1,
         (size_t)problem->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_LeaveRecursiveCall();
-    /* A function written in C gives Ctrl-C no other chance. */
-    if (result != NULL && PyErr_CheckSignals() < 0) {
+    /* A function of Python looks for Ctrl-C where it begins. One written in C
+     * gives it no other chance than this. */
+    if (!PyFunction_Check(function) && result != NULL &&
+        PyErr_CheckSignals() < 0) {
         Py_CLEAR(result);
+    }
+    return result;
+}
+
+PyArrayObject *
+problem_result(Problem *problem, const double *x)
+{
+    PyArrayObject *result = NULL;
+
+    if (fill_argument(problem, x) == 0) {
+        result = problem->argument;
+        problem->argument = NULL;
     }
     return result;
 }

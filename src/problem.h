@@ -70,6 +70,9 @@ int problem_settle_m(Problem *problem);
  * are copied. NULL with an exception. */
 PyArrayObject *problem_first_residuals(Problem *problem, const double *x);
 
+/* A new array with the values x, the caller's own. NULL with an exception. */
+PyArrayObject *problem_result(Problem *problem, const double *x);
+
 /* Take the GIL back if MINPACK was left running without it. To be called when
  * MINPACK has returned; the callbacks see to themselves. */
 void problem_take_gil(Problem *problem);

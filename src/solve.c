@@ -20,7 +20,7 @@ solve_clear(Solve *solve, const Problem *problem)
     (void)problem;
 #endif
     Py_CLEAR(solve->memory);
-    Py_CLEAR(solve->x);
+    Py_CLEAR(solve->x_memory);
     Py_CLEAR(solve->fvec);
     Py_CLEAR(solve->fjac);
     Py_CLEAR(solve->ipvt);
@@ -99,6 +99,28 @@ choose_factorisation(Solve *solve, const Problem *problem)
     solve->large.blocks = triangle_plan(problem->m, problem->n);
 }
 
+/* Doubles in a new array, because NumPy has the system back large ones by
+ * large pages. NULL with an exception. */
+static double *
+allocate(PyArrayObject **array, npy_intp size)
+{
+    *array = (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE);
+    return *array == NULL ? NULL : PyArray_DATA(*array);
+}
+
+int
+solve_copy_start(Solve *solve, PyArrayObject *start)
+{
+    npy_intp n = PyArray_DIM(start, 0);
+
+    solve->x = n > SOLVE_ROOM ? allocate(&solve->x_memory, n) : solve->room;
+    if (solve->x == NULL) {
+        return -1;
+    }
+    convert_copy_vector(start, solve->x);
+    return 0;
+}
+
 /* An array for the user, zeroed, because MINPACK leaves it alone when an
  * argument is improper. NULL with an exception. */
 static PyArrayObject *
@@ -171,21 +193,19 @@ allocate_workspace(Solve *solve, Problem *problem)
     const size_t total = sizes.diag + sizes.wa + sizes.point + sizes.ftrial +
                          sizes.fvec + sizes.qtf + sizes.ipvt + sizes.fjac +
                          sizes.r + sizes.work + sizes.chunk;
-    npy_intp shape[1];
     double *rest;
 
     if (total > NPY_MAX_INTP) {
         PyErr_NoMemory();
         return -1;
     }
-    /* An array, because NumPy has the system back large ones by large pages,
-     * and small ones by what it has at hand. */
-    shape[0] = (npy_intp)total;
-    solve->memory = (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
-    if (solve->memory == NULL) {
+    rest = solve->room + problem->n;
+    if (total + (size_t)problem->n > SOLVE_ROOM) {
+        rest = allocate(&solve->memory, (npy_intp)total);
+    }
+    if (rest == NULL) {
         return -1;
     }
-    rest = PyArray_DATA(solve->memory);
     solve->diag = piece(&rest, sizes.diag);
     solve->wa = piece(&rest, sizes.wa);
     if (sizes.point > 0) {
@@ -252,7 +272,7 @@ run_minpack(Solve *solve, Problem *problem)
     const int nprint = 0;
     const Options *options = &solve->options;
     int info, nfev, njev;
-    double *x = PyArray_DATA(solve->x);
+    double *x = solve->x;
     double *wa1 = solve->wa;
     double *wa2 = wa1 + problem->n;
     double *wa3 = wa2 + problem->n;
@@ -297,7 +317,7 @@ static int
 run_blocked(Solve *solve, Problem *problem)
 {
     const Vectors vectors = {
-        .x = PyArray_DATA(solve->x),
+        .x = solve->x,
         .diag = solve->diag,
         .qtf = solve->qtf_at,
         .wa = solve->wa,
@@ -359,8 +379,8 @@ settle_info(Solve *solve, Problem *problem, int *info)
 static int
 run_fit(Solve *solve, Problem *problem, int *info)
 {
-    guard_begin(&problem->guard, problem->m, problem->n,
-                PyArray_DATA(solve->x), solve->fvec_at);
+    guard_begin(&problem->guard, problem->m, problem->n, solve->x,
+                solve->fvec_at);
 #ifdef PYMINPACK_BLOCKED
     *info = solve->large.ldr > 0 ? run_blocked(solve, problem)
                                  : run_minpack(solve, problem);

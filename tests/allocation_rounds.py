@@ -107,6 +107,15 @@ def successes() -> list[Scenario]:
         fitting("nested", FOUND, Function(lambda x: [*_leastsq.leastsq(line, x[:1])[0], x[1]])),
         fitting("x is kept", FOUND, Function(lambda x, kept=deque(maxlen=3): keep(x, kept))),
         fitting("maxfev", 5, Function(curve), maxfev=2, full_output=True),
+        fitting("an array", FOUND, array, x0=np.ones(2)),
+        fitting("an array, all", FOUND, array, x0=np.ones(2), full_output=True),
+        fitting(
+            "many variables",
+            9,
+            Function(lambda x, *args: x * np.nan),
+            x0=np.ones(200),
+            full_output=True,
+        ),
         fitting("NaN", 9, Function(returning([np.nan] * 3)), full_output=True),
         *(
             fitting(f"form {i}", FOUND, Function(lambda x, f=f: f(linear_array(x))), epsfcn=1e-12)
@@ -304,7 +313,7 @@ def outcome_in_leastsq(scenario: Scenario, *how: Any) -> Any:
 
 
 def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
-    names = ("solve", "covariance")
+    names = ("solve_plain", "solve", "covariance")
     refused = {name: refusing(getattr(_core, name), *how) for name in names}
     refused["Compiled"] = _core.Compiled
     _leastsq._core = SimpleNamespace(**refused)  # type: ignore[assignment]

@@ -141,6 +141,10 @@ def results() -> Iterator[Scenario]:
     yield fitting("col_deriv", FOUND, func, Dfun=across, col_deriv=True, full_output=True)
     yield fitting("a vector", FOUND, Function(line), Dfun=Function(lambda x: [1.0]), x0=[5.0])
     yield fitting("full_output", FOUND, func, full_output=True, diag=np.array([1.0, 2.0]))
+    for full in (False, True):
+        yield fitting("an array", FOUND, func, x0=np.ones(2), full_output=full)
+    nowhere = Function(lambda x, *args: x * np.nan)
+    yield fitting("many variables", 9, nowhere, x0=np.ones(200), full_output=True)
     yield fitting("diag and args", FOUND, func, args=[Object()], diag=[1.0, 2.0])
     numbers = [Number(), Number(), Number()]
     for form in (list, tuple, Sequence, lambda r: np.array(r, object)):

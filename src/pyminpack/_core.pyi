@@ -22,6 +22,8 @@ _Solution = tuple[
     int,  # info
 ]
 
+_Short = tuple[NDArray[np.float64], int]  # x, info
+
 def solve(
     func: Callable[..., Any],
     dfun: Callable[..., Any] | None,
@@ -39,6 +41,7 @@ def solve(
     qr: int,
     /,
 ) -> _Solution: ...
+def solve_plain(*leastsq_arguments: object) -> _Solution | _Short | None: ...
 def covariance(
     fjac: NDArray[np.float64], ipvt: NDArray[np.intc], /
 ) -> NDArray[np.float64] | None: ...

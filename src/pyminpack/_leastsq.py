@@ -238,62 +238,79 @@ def leastsq(
     >>> x.round(6), ier in (1, 2, 3, 4)
     (array([5. , 0.5]), True)
     """
-    if not callable(func):
-        raise _not_callable("func", func)
-    if Dfun is not None and not callable(Dfun):
-        raise _not_callable("Dfun", Dfun)
-    if type(func) is _core.Compiled or type(Dfun) is _core.Compiled:
-        Dfun = settle_compiled(func, Dfun, args)
-        _require_data(func, Dfun)
-    full_output = bool(full_output)
-    # A copy, because an array that is float64 already may still be misaligned. Here and below,
-    # what is usual goes on without a call.
-    start = np.array(x0)
-    if start.dtype is not _FLOAT64:
-        start = _as_float64("x0", start)
-    if start.ndim != 1:
-        start = start.ravel()
-    n = start.size
-    if n == 0 and not full_output:
-        raise TypeError("x0 is empty; it must hold at least one number")
-    if not isinstance(args, tuple):
-        args = (args,)
-    if type(ftol) is not float or ftol != ftol:
-        ftol = _real("ftol", ftol)
-    if type(xtol) is not float or xtol != xtol:
-        xtol = _real("xtol", xtol)
-    if type(gtol) is not float or gtol != gtol:
-        gtol = _real("gtol", gtol)
-    if type(factor) is not int:
-        factor = _real("factor", factor)
-    if epsfcn is not None:
-        epsfcn = _real("epsfcn", epsfcn)
-    limit = _evaluation_limit(maxfev, n, Dfun is not None)
-    try:
-        factorisation = _QR[qr]
-    except (KeyError, TypeError):
-        raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}") from None
-    scale = None if diag is None else _scale(diag, n)
-
-    x, fvec, fjac, ipvt, qtf, nfev, njev, ier = _core.solve(
+    solution: Any = _core.solve_plain(
         func,
         Dfun,
-        start,
+        x0,
         args,
         col_deriv,
         ftol,
         xtol,
         gtol,
         factor,
-        limit,
+        maxfev,
         epsfcn,
-        scale,
+        diag,
         full_output,
-        factorisation,
+        qr,
     )
-
+    if solution is None:  # where something is unusual
+        if not callable(func):
+            raise _not_callable("func", func)
+        if Dfun is not None and not callable(Dfun):
+            raise _not_callable("Dfun", Dfun)
+        if type(func) is _core.Compiled or type(Dfun) is _core.Compiled:
+            Dfun = settle_compiled(func, Dfun, args)
+            _require_data(func, Dfun)
+        full_output = bool(full_output)
+        # A copy, because an array that is float64 already may still be misaligned. Here and below,
+        # what is usual goes on without a call.
+        start = np.array(x0)
+        if start.dtype is not _FLOAT64:
+            start = _as_float64("x0", start)
+        if start.ndim != 1:
+            start = start.ravel()
+        n = start.size
+        if n == 0 and not full_output:
+            raise TypeError("x0 is empty; it must hold at least one number")
+        if not isinstance(args, tuple):
+            args = (args,)
+        if type(ftol) is not float or ftol != ftol:
+            ftol = _real("ftol", ftol)
+        if type(xtol) is not float or xtol != xtol:
+            xtol = _real("xtol", xtol)
+        if type(gtol) is not float or gtol != gtol:
+            gtol = _real("gtol", gtol)
+        if type(factor) is not int:
+            factor = _real("factor", factor)
+        if epsfcn is not None:
+            epsfcn = _real("epsfcn", epsfcn)
+        maxfev = _evaluation_limit(maxfev, n, Dfun is not None)
+        try:
+            factorisation = _QR[qr]
+        except (KeyError, TypeError):
+            raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}") from None
+        diag = None if diag is None else _scale(diag, n)
+        solution = _core.solve(
+            func,
+            Dfun,
+            start,
+            args,
+            col_deriv,
+            ftol,
+            xtol,
+            gtol,
+            factor,
+            maxfev,
+            epsfcn,
+            diag,
+            full_output,
+            factorisation,
+        )
+    x, ier = solution[0], solution[-1]
     if full_output or not 1 <= ier <= 4:
-        improper = _improper(n, ftol, xtol, gtol, factor, scale) if ier == 0 else ""
+        improper = _improper(x.size, ftol, xtol, gtol, factor, diag) if ier == 0 else ""
+        limit = _evaluation_limit(maxfev, x.size, Dfun is not None)
         message = describe(ier, ftol, xtol, gtol, limit, improper)
     if not full_output:
         if ier == 0:
@@ -302,6 +319,7 @@ def leastsq(
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         return x, ier
 
+    _, fvec, fjac, ipvt, qtf, nfev, njev, _ = solution
     # In MINPACK's order, where njev stands before the arrays.
     infodict: InfoDict
     if Dfun is None:
@@ -400,9 +418,7 @@ def _integer(name: str, value: Any) -> int:
         raise TypeError(f"{name} must be an integer, not of type {_type(value)}") from None
 
 
-def _improper(
-    n: int, ftol: float, xtol: float, gtol: float, factor: float, scale: _Vector | None
-) -> str:
+def _improper(n: int, ftol: Any, xtol: Any, gtol: Any, factor: Any, scale: Any) -> str:
     """Say which of the arguments MINPACK refuses."""
     faults = ["x0 is empty."] if n == 0 else []
     faults += [

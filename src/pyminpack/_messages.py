@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-def describe(ier: int, ftol: float, xtol: float, gtol: float, maxfev: int, improper: str) -> str:
+
+def describe(ier: int, ftol: Any, xtol: Any, gtol: Any, maxfev: int, improper: str) -> str:
     """Return the message for `ier`; `improper` names the parameters that made it 0."""
     if ier < 0:
         return f"The compiled function stopped the fit: it returned {ier}."
