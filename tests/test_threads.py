@@ -24,7 +24,6 @@ import numpy as np
 import pytest
 from alone import run_alone
 from bits import assert_same_bits, packed
-from conftest import ROOT
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
 from together import THREADS, Spinner, assert_same_bits_together, switching, together
 
@@ -174,12 +173,12 @@ def test_fork_while_another_thread_factors() -> None:
 # No state
 
 
-def unstripped() -> Path:
-    """Return the module as it was before the installation dropped the names in it."""
-    name = Path(_core.__file__).name
-    path = ROOT / "build" / "vendored" / "src" / name
+@pytest.fixture
+def unstripped(native_build: Path) -> Path:
+    """The module with the names that the installed one lacks."""
+    path = native_build.parent.parent / "src" / Path(_core.__file__).name
     if sys.platform != "linux" or not path.exists():
-        pytest.skip("there is no build/vendored with an ELF file to look into")
+        pytest.skip("there is no ELF file to look into")
     return path
 
 
@@ -198,9 +197,9 @@ THEIRS = {"__dso_handle", "__TMC_END__", "__bss_start", "_edata", "_end", "compl
 READ_ONLY_ONCE_LOADED = {".dynamic", ".got", ".init_array", ".fini_array", ".data.rel.ro"}
 
 
-def test_no_writable_data_but_what_python_and_numpy_ask_for() -> None:
+def test_no_writable_data_but_what_python_and_numpy_ask_for(unstripped: Path) -> None:
     elf = pytest.importorskip("elftools.elf.elffile", reason="pyelftools reads the module")
-    with unstripped().open("rb") as stream:
+    with unstripped.open("rb") as stream:
         module = elf.ELFFile(stream)
         assert not [s for s in module.iter_segments() if s["p_type"] == "PT_TLS"]
         table = module.get_section_by_name(".symtab")
