@@ -21,6 +21,7 @@
 #define PLAN_AHEAD WITH(plan_ahead, SUFFIX)
 #define PLAN_POINTS_AHEAD WITH(plan_points_ahead, SUFFIX)
 #define FETCH_SOME WITH(fetch_some, SUFFIX)
+#define FETCH_NOW WITH(fetch_now, SUFFIX)
 
 /* Doubles in a line of the cache. */
 #define LINE 8
@@ -55,12 +56,12 @@ void PACK_ABOVE(const int *rows, const int *n, const double *const *points,
                 const int *before, const double *f, double *b, const int *ldb);
 
 void PLAN_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
-                const double *a, const int64_t *down, const int64_t *right,
-                const double *f);
+                const double *a, const int64_t *down, const int64_t *right);
 void PLAN_POINTS_AHEAD(Ahead *plan, const int *times, const int *rows,
                        const int *n, const double *const *points,
-                       const int *before, const double *f);
+                       const int *before);
 void FETCH_SOME(Ahead *plan);
+void FETCH_NOW(const int *n, const double *x);
 
 /* Fetch the line that is so many doubles behind, be there an array or not. */
 static inline void
@@ -194,14 +195,9 @@ PACK_ABOVE(const int *rows, const int *n, const double *const *points,
     }
 }
 
-/* Fetch a column at once, and plan for `pieces` of so many elements. */
 static void
-plan_pieces(Ahead *plan, int times, int pieces, int64_t length,
-            const double *column, int rows)
+plan_pieces(Ahead *plan, int times, int pieces, int64_t length)
 {
-    for (int i = 0; i < rows; i += LINE) {
-        fetch(column, i);
-    }
     plan->pieces = length > 0 ? pieces : 0;
     plan->lines = (int)((length + LINE - 1) / LINE);
     plan->piece = 0;
@@ -209,35 +205,33 @@ plan_pieces(Ahead *plan, int times, int pieces, int64_t length,
     plan->portion = plan->pieces * plan->lines / times + 1;
 }
 
-/* Fetch the rows of a column at once, and of a matrix in so many portions. */
+/* Fetch rows of a matrix in so many portions. */
 void
 PLAN_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
-           const double *a, const int64_t *down, const int64_t *right,
-           const double *f)
+           const double *a, const int64_t *down, const int64_t *right)
 {
     plan->first = a;
     plan->points = 0;
     plan->step = *right;
     if (*down == 1) {
-        plan_pieces(plan, *times, *n, *rows, f, *rows);
+        plan_pieces(plan, *times, *n, *rows);
     }
     else {
         /* The gaps between rows must not be much of it. */
         int dense = *right == 1 && *down > 0 && *down <= 2 * (int64_t)*n;
 
-        plan_pieces(plan, *times, 1, dense ? *rows * *down : 0, f, *rows);
+        plan_pieces(plan, *times, 1, dense ? *rows * *down : 0);
     }
 }
 
 /* As PLAN_AHEAD, where each column has a place of its own. */
 void
 PLAN_POINTS_AHEAD(Ahead *plan, const int *times, const int *rows, const int *n,
-                  const double *const *points, const int *before,
-                  const double *f)
+                  const double *const *points, const int *before)
 {
     plan->points = points;
     plan->step = *before;
-    plan_pieces(plan, *times, *n, *rows, f, *rows);
+    plan_pieces(plan, *times, *n, *rows);
 }
 
 /* Fetch a portion. */
@@ -258,5 +252,14 @@ FETCH_SOME(Ahead *plan)
             plan->line = 0;
             plan->piece++;
         }
+    }
+}
+
+/* Fetch a vector at once. */
+void
+FETCH_NOW(const int *n, const double *x)
+{
+    for (int i = 0; i < *n; i += LINE) {
+        fetch(x, i);
     }
 }

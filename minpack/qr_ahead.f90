@@ -4,7 +4,7 @@ module qr_ahead
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
 implicit none (type, external)
 private
-public :: ahead, plan_ahead, plan_points_ahead, fetch_some
+public :: ahead, plan_ahead, plan_points_ahead, fetch_some, fetch_now
 
 type, bind(c) :: ahead
     !! What is still to be fetched: some pieces of memory, of so many lines of the cache each.
@@ -27,10 +27,8 @@ type, bind(c) :: ahead
 end type ahead
 
 interface
-    pure subroutine plan_ahead(plan, times, rows, n, a, down, right, f) &
-        bind(c, name="plan_ahead")
-    !! Fetch the rows of a column at once, and of a matrix in so many portions. Where that lies
-    !! scattered it is not fetched.
+    pure subroutine plan_ahead(plan, times, rows, n, a, down, right) bind(c, name="plan_ahead")
+    !! Fetch rows of a matrix in so many portions. Where it lies scattered nothing is fetched.
         import :: ahead, dp, ip, wide_ip
         implicit none (type, external)
 
@@ -47,18 +45,16 @@ interface
             !! elements from one column to the next
         real(dp), intent(in) :: a(1)
             !! the first element; the others are beyond the bounds that are named here
-        real(dp), intent(in) :: f(rows)
-            !! shape (rows); the column
 
         ! Outputs
         type(ahead), intent(inout) :: plan
             !! the plan
     end subroutine plan_ahead
 
-    pure subroutine plan_points_ahead(plan, times, rows, n, points, before, f) &
+    pure subroutine plan_points_ahead(plan, times, rows, n, points, before) &
         bind(c, name="plan_points_ahead")
     !! As `plan_ahead`, where each column has a place of its own.
-        import :: ahead, dp, ip, c_ptr
+        import :: ahead, ip, c_ptr
         implicit none (type, external)
 
         ! Inputs
@@ -72,8 +68,6 @@ interface
             !! shape (n); where the columns are, as long as there is something to be fetched
         integer(ip), intent(in) :: before
             !! how many of their elements there are before the rows
-        real(dp), intent(in) :: f(rows)
-            !! shape (rows); the column that is fetched at once
 
         ! Outputs
         type(ahead), intent(inout) :: plan
@@ -89,6 +83,18 @@ interface
         type(ahead), intent(inout) :: plan
             !! the plan
     end subroutine fetch_some
+
+    pure subroutine fetch_now(n, x) bind(c, name="fetch_now")
+    !! Fetch a vector at once.
+        import :: dp, ip
+        implicit none (type, external)
+
+        ! Inputs
+        integer(ip), intent(in) :: n
+            !! number of elements
+        real(dp), intent(in) :: x(n)
+            !! shape (n); the vector
+    end subroutine fetch_now
 end interface
 
 end module qr_ahead

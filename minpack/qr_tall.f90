@@ -1,7 +1,7 @@
 module qr_tall
 !! The triangle of a matrix with many rows, in one pass over it.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
-use qr_ahead, only: ahead, plan_ahead, plan_points_ahead
+use qr_ahead, only: ahead, plan_ahead, plan_points_ahead, fetch_now
 use qr_fold, only: fold
 use qr_kernels, only: strip
 use qr_narrow, only: narrow, narrow_passes, narrow_products, fold_narrow
@@ -102,7 +102,8 @@ pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
                   block_lead(n))
         next = min(block_rows(n), m - i + 1 - rows)
         call plan_ahead(plan, narrow_passes(n), next, n, a(first + min(next, 1) * rows * down), &
-                        down, right, f(i + min(next, 1) * rows))
+                        down, right)
+        call fetch_now(next, f(i + min(next, 1) * rows))
         call fold_block(rows, n, work(place + 1), r, ldr, work, plan)
     end do
 end subroutine reduce_tall
@@ -139,8 +140,8 @@ pure subroutine reduce_differences(m, n, points, f, r, ldr, work)
         after = i - 1 + rows
         call pack_differences(rows, n, points, i - 1, f(i), work(place + 1), block_lead(n))
         next = min(block_rows(n), m - after)
-        call plan_points_ahead(plan, narrow_passes(n), next, n, points, after, &
-                               f(i + min(next, 1) * rows))
+        call plan_points_ahead(plan, narrow_passes(n), next, n, points, after)
+        call fetch_now(next, f(i + min(next, 1) * rows))
         call fold_block(rows, n, work(place + 1), r, ldr, work, plan)
     end do
 end subroutine reduce_differences
@@ -217,15 +218,17 @@ pure subroutine fold_tall(m, n, blocks, r, ldr, work)
 
     ! Locals
     type(ahead) :: plan
-    integer(ip) :: i
+    integer(ip) :: i, next
     integer(wide_ip) :: place, before
 
     before = to_line(blocks)
     do i = 1, m, block_rows(n)
         place = before + ((i - 1) / block_rows(n)) * block_size(n)
-        ! Blocks have just been written.
-        call plan_ahead(plan, 1_ip, 0_ip, n, blocks(place + 1), 1_wide_ip, 0_wide_ip, &
-                        blocks(place + 1))
+        ! A block is one piece of memory.
+        next = 0
+        if (i + block_rows(n) <= m) next = block_lead(n) * (n + 1)
+        call plan_ahead(plan, narrow_passes(n), next, 1_ip, &
+                        blocks(place + min(next, 1) * block_size(n) + 1), 1_wide_ip, 0_wide_ip)
         call fold_block(min(block_rows(n), m - i + 1), n, blocks(place + 1), r, ldr, work, plan)
     end do
 end subroutine fold_tall
