@@ -14,12 +14,10 @@ use qr_kernels, only: dots_4x1
 use qr_narrow_products, only: open_3, open_2, open_1, second_4, second_3, second_2, second_1
 use qr_narrow_updates, only: reflect_twice_4, reflect_twice_3, reflect_twice_2, products_twice_2, &
                              follow_twice_3
+use qr_pack, only: narrow
 implicit none (type, external)
 private
-public :: narrow, narrow_passes, narrow_products, fold_narrow
-
-integer(ip), parameter :: narrow = 16
-    !! the most columns for which this is faster than `qr_fold`
+public :: narrow_passes, narrow_products, fold_narrow
 
 contains
 

@@ -6,11 +6,14 @@ use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c
 use qr_kernels, only: strip
 implicit none (type, external)
 private
-public :: line, block_rows, block_lead, block_size, padded, to_line, lowest_to_first
+public :: line, narrow, block_rows, block_lead, block_size, block_columns, to_line
+public :: lowest_to_first
 public :: pack, pack_differences
 
 integer(ip), parameter :: line = 8
     !! blocks and their columns begin with a line of the cache, which is at most so many elements
+integer(ip), parameter :: narrow = 16
+    !! the most columns for which `qr_narrow` is faster than `qr_fold`
 
 interface
     pure subroutine pack_rows(rows, n, a, down, b, ldb) bind(c, name="pack_rows")
@@ -97,7 +100,7 @@ pure function block_rows(n)
 
     block_rows = 384
     if (n <= 128) block_rows = 512
-    if (n <= 16) block_rows = 320
+    if (n <= narrow) block_rows = 320
 end function block_rows
 
 pure function block_lead(n)
@@ -123,7 +126,7 @@ pure function block_size(n)
     ! Result
     integer(wide_ip) :: block_size
 
-    block_size = block_lead(n) * int(padded(n + 1), wide_ip)
+    block_size = block_lead(n) * int(block_columns(n), wide_ip)
 end function block_size
 
 pure function to_line(x)
@@ -158,18 +161,20 @@ pure function lowest_to_first(m, n, down, right)
     lowest_to_first = 1 - min(0_wide_ip, (m - 1) * down) - min(0_wide_ip, (n - 1) * right)
 end function lowest_to_first
 
-pure function padded(n)
-!! The next multiple of 4.
+pure function block_columns(n)
+!! How many columns a block has: those of [A f], and where `qr_fold` works on it zeros that make
+!! their number a multiple of 4.
 
     ! Inputs
     integer(ip), intent(in) :: n
-        !! a number of columns
+        !! number of columns of A
 
     ! Result
-    integer(ip) :: padded
+    integer(ip) :: block_columns
 
-    padded = 4 * ((n + 3) / 4)
-end function padded
+    block_columns = n + 1
+    if (n > narrow) block_columns = 4 * ((n + 4) / 4)
+end function block_columns
 
 pure subroutine pack(rows, n, length, a, first, down, right, f, b, ldb)
 !! Copy rows of [A f] into a block, and fill its last strip up with zeros.

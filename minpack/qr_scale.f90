@@ -3,7 +3,7 @@ module qr_scale
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use qr_kernels, only: strip
 use qr_norms, only: sums_of_squares
-use qr_pack, only: padded
+use qr_pack, only: block_columns
 implicit none (type, external)
 private
 public :: scale_columns, scale_by_squares
@@ -27,8 +27,8 @@ pure subroutine scale_columns(n, strips, b, ldb, factor, largest, r, ldr)
         !! leading dimension of `r`
 
     ! In-outputs
-    real(dp), intent(inout) :: b(ldb, padded(n + 1))
-        !! shape (ldb, n + 1 rounded up to a multiple of 4); the block
+    real(dp), intent(inout) :: b(ldb, block_columns(n))
+        !! shape (ldb, block_columns(n)); the block
     real(dp), intent(inout) :: factor(n + 1)
         !! shape (n + 1); the scales, powers of two
     real(dp), intent(inout) :: largest(n + 1)

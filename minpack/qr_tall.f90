@@ -4,9 +4,9 @@ use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c
 use qr_ahead, only: ahead, plan_ahead, plan_points_ahead, fetch_now
 use qr_fold, only: fold
 use qr_kernels, only: strip
-use qr_narrow, only: narrow, narrow_passes, narrow_products, fold_narrow
-use qr_pack, only: line, block_rows, block_lead, block_size, padded, to_line, lowest_to_first, &
-                   pack, pack_differences
+use qr_narrow, only: narrow_passes, narrow_products, fold_narrow
+use qr_pack, only: line, narrow, block_rows, block_lead, block_size, block_columns, to_line, &
+                   lowest_to_first, pack, pack_differences
 use qr_scale, only: scale_columns, scale_by_squares
 implicit none (type, external)
 private
@@ -54,7 +54,7 @@ pure subroutine start_tall(n, r, ldr, work)
     end do
     ! The columns beyond those of [A f] stay zero.
     last = 2 * (n + 1) + to_line(work(2 * n + 3)) + block_size(n)
-    work(last - 3 * block_lead(n) + 1:last) = 0
+    work(last - (block_columns(n) - n - 1) * block_lead(n) + 1:last) = 0
 end subroutine start_tall
 
 pure subroutine reduce_tall(m, n, a, down, right, f, r, ldr, work)
@@ -191,7 +191,7 @@ pure subroutine pack_tall(m, n, a, down, right, f, blocks)
     do i = 1, m, block_rows(n)
         place = before + ((i - 1) / block_rows(n)) * block_size(n)
         ! The columns beyond those of [A f].
-        blocks(place + block_size(n) - 3 * block_lead(n) + 1:place + block_size(n)) = 0
+        blocks(place + (n + 1) * block_lead(n) + 1:place + block_size(n)) = 0
         call pack(min(block_rows(n), m - i + 1), n, size(a, kind=wide_ip), a, &
                   origin + (i - 1) * down, down, right, f(i), blocks(place + 1), block_lead(n))
     end do
@@ -245,8 +245,8 @@ pure subroutine fold_block(rows, n, b, r, ldr, work, plan)
         !! leading dimension of `r`
 
     ! In-outputs
-    real(dp), intent(inout) :: b(block_lead(n), padded(n + 1))
-        !! shape (block_lead(n), n + 1 rounded up to a multiple of 4); the block; destroyed
+    real(dp), intent(inout) :: b(block_lead(n), block_columns(n))
+        !! shape (block_lead(n), block_columns(n)); the block; destroyed
     real(dp), intent(inout) :: r(ldr, n + 1)
         !! shape (ldr, n + 1); the triangle
     real(dp), intent(inout) :: work(2 * n + 2)
