@@ -21,6 +21,10 @@ int convert_all_finite(const double *values, npy_intp size);
  * Returns whether all of it is finite. */
 int convert_copy_vector(PyArrayObject *array, double *out);
 
+/* Copy doubles that will not be read again before many others. */
+void convert_copy_past_caches(const double *values, npy_intp size,
+                              double *out);
+
 /* Convert and copy func's result, which must have `size` elements. Returns
  * whether all of them are finite, or -1 with an exception set; then `out` may
  * be partly written. */

@@ -10,6 +10,9 @@
 
 #ifdef PYMINPACK_BLOCKED
 
+/* A Jacobian of so many elements has left all caches before it is reduced. */
+#define BEYOND_CACHES 4e6
+
 static PyArrayObject *
 new_vector(npy_intp size)
 {
@@ -88,6 +91,24 @@ place_for(Large *large, const Problem *problem, PyArrayObject **slot,
     return *slot == NULL ? NULL : PyArray_DATA(*slot);
 }
 
+static int
+is_beyond_caches(const Problem *problem)
+{
+    return (double)problem->m * problem->n >= BEYOND_CACHES;
+}
+
+static void
+copy(PyArrayObject *array, double *place, int past_caches)
+{
+    if (past_caches && PyArray_IS_C_CONTIGUOUS(array)) {
+        convert_copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array),
+                                 place);
+    }
+    else {
+        convert_copy_vector(array, place);
+    }
+}
+
 /* Keep residuals: the array itself in *slot where nobody else holds it,
  * otherwise a copy. `value` is what func returned and the array was made from;
  * steals both references. Returns where the residuals are, or NULL with an
@@ -108,12 +129,8 @@ keep(Large *large, const Problem *problem, PyObject *value,
     }
     else {
         place = place_for(large, problem, slot, column);
-        if (place != NULL && PyArray_IS_C_CONTIGUOUS(array)) {
-            memcpy(place, PyArray_DATA(array),
-                   (size_t)problem->m * sizeof(double));
-        }
-        else if (place != NULL) {
-            convert_copy_vector(array, place);
+        if (place != NULL) {
+            copy(array, place, column >= 0 && is_beyond_caches(problem));
         }
         Py_DECREF(array);
     }

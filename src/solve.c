@@ -299,16 +299,21 @@ run_minpack(Solve *solve, Problem *problem)
 
 #ifdef PYMINPACK_BLOCKED
 
-/* Put R, with zeros below, where the user looks for it. */
+/* Put R, and nothing else, where the user looks for it. What is zero already,
+ * and that may be a lot, is left alone. */
 static void
-copy_factors(const Solve *solve, int m, int n)
+copy_factors(const Solve *solve, const Problem *problem)
 {
-    for (Py_ssize_t j = 0; j < n; j++) {
-        double *column = solve->fjac_at + j * m;
+    size_t m = (size_t)problem->m;
+    size_t n = (size_t)problem->n;
 
-        memcpy(column, solve->large.r + j * solve->large.ldr,
-               (size_t)(j + 1) * sizeof(double));
-        memset(column + j + 1, 0, (size_t)(m - j - 1) * sizeof(double));
+    if (is_written_whole(problem)) {
+        memset(solve->fjac_at, 0, m * n * sizeof(double));
+    }
+    for (size_t j = 0; j < n; j++) {
+        memcpy(solve->fjac_at + j * m,
+               solve->large.r + j * (size_t)solve->large.ldr,
+               (j + 1) * sizeof(double));
     }
 }
 
@@ -347,7 +352,7 @@ hand_over(Solve *solve, const Problem *problem, int info)
         return -1;
     }
     if (solve->large.factored) {
-        copy_factors(solve, problem->m, problem->n);
+        copy_factors(solve, problem);
     }
     return 0;
 }

@@ -19,8 +19,9 @@ from blocked_problems import blocked, curve
 
 from pyminpack import leastsq
 
-# Without chunks, with them, and with differences of which there are many.
+# Without chunks, with them, with differences of which there are many, and that are much memory.
 SIZES = [(700, 7), (40_000, 10), (300, 100)]
+LARGE = [(800_001, 5)]
 
 Manner = Callable[[Doubles], Any]
 
@@ -132,6 +133,12 @@ def test_any_manner_to_return_residuals(manner: str, m: int, n: int, dfun: bool)
     x, ier = leastsq(lambda x: way(problem.func(x)), problem.start, qr="blocked", **options)
     assert_same_bits(x, plain["x"])
     assert ier == plain["ier"]
+
+
+@pytest.mark.parametrize("manner", ["held", "fresh and held in turn", "with gaps", "backwards"])
+@pytest.mark.parametrize(("m", "n"), LARGE)
+def test_differences_that_no_cache_holds(manner: str, m: int, n: int) -> None:
+    test_any_manner_to_return_residuals(manner, m, n, dfun=False)
 
 
 def address(array: Doubles) -> int:
