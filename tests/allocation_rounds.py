@@ -122,6 +122,7 @@ def successes() -> list[Scenario]:
             for i, f in enumerate(forms)
         ),
         *small_successes(),
+        *blocked_successes(),
     ]
 
 
@@ -130,13 +131,36 @@ def keep(x: Any, kept: deque[Any]) -> list[Any]:
     return linear(x)
 
 
-def leap() -> Scenario:
+def blocked_successes() -> list[Scenario]:
+    """Fits by blocks, where func's arrays are kept, or copied because somebody holds them."""
+    lists, arrays = Function(linear), Function(linear_array)
+    held = deque([np.zeros(3)])
+
+    def reused(x: Any, *args: Any) -> Any:
+        held[0][:] = linear(x)
+        return held[0]
+
+    def in_turn(x: Any, *args: Any) -> Any:
+        return linear_array(x) if x[0] == 1.0 and x[1] == 1.0 else reused(x)
+
+    given: dict[str, Any] = {"qr": "blocked", "full_output": True}
+    return [
+        fitting("blocks, lists", FOUND, lists, **given),
+        fitting("blocks, arrays", FOUND, arrays, **given),
+        fitting("blocks, one array", FOUND, Function(reused), qr="blocked"),
+        fitting("blocks, a new array and one", FOUND, Function(in_turn), **given),
+        fitting("blocks, Dfun", FOUND, arrays, Dfun=Function(jacobian), **given),
+    ]
+
+
+def leap(**options: Any) -> Scenario:
     """A fit that takes a point at infinity for an improvement, and comes back."""
     # Without NumPy, because CPython does not bear warnings where memory is refused.
     func = Function(lambda x: [x.item(0), 1e200 * x.item(0) + 1e-160 * x.item(1) - 1e300])
     dfun = Function(lambda x: [[1.0, 0.0], [1e200, 1e-160]])
     scale = np.array([1e300, 1e-300])
-    return fitting("a leap", 9, func, Dfun=dfun, x0=[0.0, 1.0], diag=scale, full_output=True)
+    options = {"Dfun": dfun, "x0": [0.0, 1.0], "diag": scale, "full_output": True, **options}
+    return fitting("a leap", 9, func, **options)
 
 
 def models() -> list[Scenario]:
@@ -260,6 +284,7 @@ def only_in_the_shim() -> list[Scenario]:
         *refused,
         fitting("diag", FOUND, func, diag=np.array([1.0, 2.0]), full_output=True),
         leap(),
+        leap(qr="blocked"),
         fitting("diag < 0", 0, func, diag=np.array([1.0, -1.0]), full_output=True),
         fitting("a warning", 5, Function(curve), maxfev=2),
         fitting("too few", TypeError, Function(returning([1.0]))),

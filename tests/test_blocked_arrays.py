@@ -100,7 +100,7 @@ MANNERS: dict[str, Callable[[], Manner]] = {
     "objects": lambda: lambda f: f.astype(object),
     "a list": lambda: lambda f: f.tolist(),
     "a tuple": lambda: lambda f: tuple(f.tolist()),
-    "a list with an odd one": lambda: lambda f: [np.float64(f[0]), *f[1:].tolist()],
+    "a list with an odd one": lambda: lambda f: [np.array(f[0]), *f[1:].tolist()],
     "an object that spoils it": lambda: SpoilsItself,
 }
 
