@@ -153,14 +153,13 @@ def blocked_successes() -> list[Scenario]:
     ]
 
 
-def leap(**options: Any) -> Scenario:
+def leap() -> Scenario:
     """A fit that takes a point at infinity for an improvement, and comes back."""
     # Without NumPy, because CPython does not bear warnings where memory is refused.
     func = Function(lambda x: [x.item(0), 1e200 * x.item(0) + 1e-160 * x.item(1) - 1e300])
     dfun = Function(lambda x: [[1.0, 0.0], [1e200, 1e-160]])
     scale = np.array([1e300, 1e-300])
-    options = {"Dfun": dfun, "x0": [0.0, 1.0], "diag": scale, "full_output": True, **options}
-    return fitting("a leap", 9, func, **options)
+    return fitting("a leap", 9, func, Dfun=dfun, x0=[0.0, 1.0], diag=scale, full_output=True)
 
 
 def models() -> list[Scenario]:
@@ -284,7 +283,14 @@ def only_in_the_shim() -> list[Scenario]:
         *refused,
         fitting("diag", FOUND, func, diag=np.array([1.0, 2.0]), full_output=True),
         leap(),
-        leap(qr="blocked"),
+        fitting(
+            "blocks, a trial point that is not finite",
+            FOUND,
+            Function(linear, returning([np.nan] * 3), at=2),
+            Dfun=Function(lambda x: MATRIX.tolist()),
+            full_output=True,
+            qr="blocked",
+        ),
         fitting("diag < 0", 0, func, diag=np.array([1.0, -1.0]), full_output=True),
         fitting("a warning", 5, Function(curve), maxfev=2),
         fitting("too few", TypeError, Function(returning([1.0]))),
