@@ -6,7 +6,7 @@ use dpmpar, only: epsmch
 use extrema, only: larger
 implicit none (type, external)
 private
-public :: fdjac2_, difference_step
+public :: fdjac2_, difference_root, difference_step
 
 contains
 
@@ -44,16 +44,15 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
         !! shape (m); work: the residuals at the displaced point
 
     ! Locals
-    real(dp) :: eps
+    real(dp) :: root
     real(dp) :: h
     real(dp) :: xj
     integer(ip) :: j
 
-    eps = sqrt(larger(epsfcn, epsmch))
+    root = difference_root(epsfcn)
     do j = 1, n
         xj = x(j)
-        h = eps * abs(xj)
-        if (h == 0) h = eps
+        h = difference_step(xj, root)
         x(j) = xj + h
         call fcn(m, n, x, wa, iflag)
         if (iflag < 0) return
@@ -62,24 +61,33 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
     end do
 end subroutine fdjac2_
 
-pure function difference_step(xj, epsfcn)
+pure function difference_root(epsfcn)
+!! The relative step of differences.
+
+    ! Inputs
+    real(dp), intent(in) :: epsfcn
+        !! relative error of the residuals; below the machine precision it counts as that
+
+    ! Result
+    real(dp) :: difference_root
+
+    difference_root = sqrt(larger(epsfcn, epsmch))
+end function difference_root
+
+pure function difference_step(xj, root)
 !! How far a variable is displaced.
 
     ! Inputs
     real(dp), intent(in) :: xj
         !! the variable
-    real(dp), intent(in) :: epsfcn
-        !! relative error of the residuals; below the machine precision it counts as that
+    real(dp), intent(in) :: root
+        !! the relative step, as `difference_root` gives it
 
     ! Result
     real(dp) :: difference_step
 
-    ! Locals
-    real(dp) :: eps
-
-    eps = sqrt(larger(epsfcn, epsmch))
-    difference_step = eps * abs(xj)
-    if (difference_step == 0) difference_step = eps
+    difference_step = root * abs(xj)
+    if (difference_step == 0) difference_step = root
 end function difference_step
 
 end module fdjac2

@@ -2,7 +2,7 @@ module lm_displaced
 !! The Jacobian by forward differences for drivers that have the residuals at all displaced points
 !! before they form it. The steps and quotients are those of `fdjac2_`.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_ptr
-use fdjac2, only: difference_step
+use fdjac2, only: difference_root, difference_step
 use qr_blocked, only: blocked_spare, blocked_tall_differences, blocked_tall_end, blocked_tall_start
 implicit none (type, external)
 private
@@ -53,10 +53,12 @@ pure subroutine lm_steps(n, x, epsfcn, steps) bind(c, name="lm_steps")
         !! shape (n); the steps
 
     ! Locals
+    real(dp) :: root
     integer(ip) :: j
 
+    root = difference_root(epsfcn)
     do j = 1, n
-        steps(j) = difference_step(x(j), epsfcn)
+        steps(j) = difference_step(x(j), root)
     end do
 end subroutine lm_steps
 

@@ -286,7 +286,7 @@ reduce_differences(Large *large, Problem *problem, const Options *options,
         }
         displaced[j] = vectors->x[j];
     }
-    problem_leave_gil(problem, (double)problem->m * n * n);
+    problem_leave_gil_to_factor(problem);
     lm_reduce(&large->blocks.isa, &problem->m, &n, large->points,
               PyArray_DATA(large->fvec), steps, large->r, &large->ldr,
               vectors->qtf, large->blocks.work);
@@ -321,7 +321,7 @@ reduce_memory(Large *large, Problem *problem, const double *x)
     if (native_jacobian(problem, x, fvec, large->room) < 0) {
         return -1;
     }
-    problem_leave_gil(problem, (double)problem->m * problem->n * problem->n);
+    problem_leave_gil_to_factor(problem);
     triangle_of_memory(large->room, &large->blocks, problem->m, problem->n,
                        fvec, large->r, large->ldr);
     return 0;
@@ -406,8 +406,8 @@ large_run(Large *large, Problem *problem, const Options *options,
         if (answer(large, problem, options, vectors, request, &fnorm) < 0) {
             return -1;
         }
-        if (request != LM_RESIDUAL) { /* a step may be sought */
-            problem_leave_gil(problem, (double)n * n * n);
+        if (request != LM_RESIDUAL) {
+            problem_leave_gil_to_step(problem);
         }
         lm_proceed(&state, &n, vectors->x, &fnorm, large->r, &large->ldr,
                    vectors->diag, vectors->ipvt, vectors->qtf, step, trial,

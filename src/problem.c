@@ -179,28 +179,24 @@ problem_take_gil(Problem *problem)
     watch_end(&problem->watch);
 }
 
-void
-problem_leave_gil(Problem *problem, double work)
+static void
+leave_gil(Problem *problem, double work)
 {
     if (work >= GIL_FREE_WORK && problem->watch.released == NULL) {
         watch_begin(&problem->watch);
     }
 }
 
-/* As problem_leave_gil, where the Jacobian is complete and will be factored.
- */
-static void
-leave_gil_to_factor(Problem *problem)
+void
+problem_leave_gil_to_factor(Problem *problem)
 {
-    problem_leave_gil(problem, (double)problem->m * problem->n * problem->n);
+    leave_gil(problem, (double)problem->m * problem->n * problem->n);
 }
 
-/* As problem_leave_gil, where the step of a trial point may be rejected and a
- * shorter one be sought. */
-static void
-leave_gil_to_retry(Problem *problem)
+void
+problem_leave_gil_to_step(Problem *problem)
 {
-    problem_leave_gil(problem, (double)problem->n * problem->n * problem->n);
+    leave_gil(problem, (double)problem->n * problem->n * problem->n);
 }
 
 /* Residuals at x to fvec. Returns whether they are finite, or -1 as the
@@ -257,7 +253,7 @@ answer_residuals(Problem *problem, const double *x, double *fvec)
         problem->no_memory = 1;
         return -1;
     }
-    leave_gil_to_retry(problem);
+    problem_leave_gil_to_step(problem);
     return 0;
 }
 
@@ -276,7 +272,7 @@ answer_difference(Problem *problem, const double *x, double *fvec)
     problem->columns++;
     if (problem->columns == problem->n) {
         problem->columns = 0;
-        leave_gil_to_factor(problem);
+        problem_leave_gil_to_factor(problem);
     }
     return 0;
 }
@@ -353,7 +349,7 @@ answer_jacobian(Problem *problem, const double *x, double *fvec, double *fjac)
         return -1;
     }
     problem->guard.fresh_jacobian = 1;
-    leave_gil_to_factor(problem);
+    problem_leave_gil_to_factor(problem);
     return 0;
 }
 

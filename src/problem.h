@@ -97,9 +97,11 @@ PyObject *problem_call(Problem *problem, PyObject *function, const double *x);
 PyArrayObject *problem_evaluate_jacobian(Problem *problem, const double *x,
                                          PyObject **result);
 
-/* Let other Python threads run, unless they may already, if there is that much
- * to do before the user's functions are wanted again. */
-void problem_leave_gil(Problem *problem, double work);
+/* Let other Python threads run, unless they may already, if there is much to
+ * do before the user's functions are wanted again: a complete Jacobian is to
+ * be factored, or a step may be sought. */
+void problem_leave_gil_to_factor(Problem *problem);
+void problem_leave_gil_to_step(Problem *problem);
 
 /* Take the GIL back if Python has a part in the fit. */
 void problem_resume(Problem *problem);

@@ -64,11 +64,11 @@ sizes_of(const Solve *solve, const Problem *problem)
     int large = solve->large.ldr > 0;
     Sizes sizes = {.diag = n, .wa = 4 * n};
 
-    if (problem->residuals != NULL && problem->dfun == NULL) {
-        sizes.point = n;
-    }
     if (!large) {
         sizes.ftrial = m;
+        if (problem->residuals != NULL && problem->dfun == NULL) {
+            sizes.point = n;
+        }
     }
 #ifdef PYMINPACK_BLOCKED
     else {
