@@ -356,8 +356,8 @@ def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
 
 def rounds_at(attempt: Callable[[], Any], allocator: Allocator) -> set[str]:
     """Return what the same failure, over and over, comes to, and see that nothing stays behind."""
-    # A free list holds up to 100 blocks or so, and these fits fill it.
-    for _ in range(25):
+    # CPython's free lists hold up to 2000 blocks, of tuples, and these fits fill them.
+    for _ in range(2000 // ROUNDS + 25):
         before = allocator.in_use()
         found = {repr(attempt()) for _ in range(ROUNDS)}
         lost = allocator.in_use() - before
