@@ -33,7 +33,10 @@
 typedef double Four
     __attribute__((vector_size(4 * sizeof(double)), aligned(8), may_alias));
 
-#if defined(__clang__)
+#if !defined(__AVX__)
+typedef double Two
+    __attribute__((vector_size(2 * sizeof(double)), aligned(8), may_alias));
+#elif defined(__clang__)
 #define PICK(x, y, i, j, k, l) __builtin_shufflevector(x, y, i, j, k, l)
 #else
 typedef long long Places __attribute__((vector_size(4 * sizeof(long long))));
@@ -80,6 +83,7 @@ at(const double *place)
 
 /* Four rows of four elements, `down` apart, become four columns, `ldb` apart.
  */
+#if defined(__AVX__)
 static inline void
 turn(const double *a, int64_t down, double *b, int64_t ldb)
 {
@@ -95,6 +99,23 @@ turn(const double *a, int64_t down, double *b, int64_t ldb)
     *(Four *)(b + 2 * ldb) = PICK(even01, even23, 2, 3, 6, 7);
     *(Four *)(b + 3 * ldb) = PICK(odd01, odd23, 2, 3, 6, 7);
 }
+#else
+/* Where vectors hold two, exchanging elements of four takes a detour through
+ * memory. */
+static inline void
+turn(const double *a, int64_t down, double *b, int64_t ldb)
+{
+    for (int i = 0; i < 4; i += 2) {
+        for (int k = 0; k < 4; k += 2) {
+            const Two row0 = *(const Two *)(a + i * down + k);
+            const Two row1 = *(const Two *)(a + (i + 1) * down + k);
+
+            *(Two *)(b + i + k * ldb) = (Two){row0[0], row1[0]};
+            *(Two *)(b + i + (k + 1) * ldb) = (Two){row0[1], row1[1]};
+        }
+    }
+}
+#endif
 
 /* Copy rows without gaps between their elements, `down` apart. */
 void
