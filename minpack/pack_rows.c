@@ -82,11 +82,12 @@ at(const double *place)
 }
 
 /* Four rows of four elements, `down` apart, become four columns, `ldb` apart.
- */
-#if defined(__AVX__)
+ * Where vectors hold two, exchanging elements of four takes a detour through
+ * memory. */
 static inline void
 turn(const double *a, int64_t down, double *b, int64_t ldb)
 {
+#if defined(__AVX__)
     const Four row0 = *at(a), row1 = *at(a + down);
     const Four row2 = *at(a + 2 * down), row3 = *at(a + 3 * down);
     const Four even01 = PICK(row0, row1, 0, 4, 2, 6);
@@ -98,13 +99,7 @@ turn(const double *a, int64_t down, double *b, int64_t ldb)
     *(Four *)(b + ldb) = PICK(odd01, odd23, 0, 1, 4, 5);
     *(Four *)(b + 2 * ldb) = PICK(even01, even23, 2, 3, 6, 7);
     *(Four *)(b + 3 * ldb) = PICK(odd01, odd23, 2, 3, 6, 7);
-}
 #else
-/* Where vectors hold two, exchanging elements of four takes a detour through
- * memory. */
-static inline void
-turn(const double *a, int64_t down, double *b, int64_t ldb)
-{
     for (int i = 0; i < 4; i += 2) {
         for (int k = 0; k < 4; k += 2) {
             const Two row0 = *(const Two *)(a + i * down + k);
@@ -114,8 +109,8 @@ turn(const double *a, int64_t down, double *b, int64_t ldb)
             *(Two *)(b + i + (k + 1) * ldb) = (Two){row0[1], row1[1]};
         }
     }
-}
 #endif
+}
 
 /* Copy rows without gaps between their elements, `down` apart. */
 void

@@ -61,9 +61,18 @@ clear_columns(Large *large, int n)
     }
 }
 
+/* Done with the residuals at the trial point that somebody else holds, too. */
+static void
+clear_seen(Large *large)
+{
+    Py_CLEAR(large->seen);
+    Py_CLEAR(large->seen_value);
+}
+
 void
 large_clear(Large *large, int n)
 {
+    clear_seen(large);
     Py_CLEAR(large->fvec);
     Py_CLEAR(large->ftrial);
     Py_CLEAR(large->memory);
@@ -109,10 +118,24 @@ copy(PyArrayObject *array, double *place, int past_caches)
     }
 }
 
+/* Whether residuals at the trial point need no copy before the iteration has
+ * judged the point: nobody can change them meanwhile. */
+static int
+can_wait(const Problem *problem, PyArrayObject *array)
+{
+#ifdef Py_GIL_DISABLED
+    (void)problem;
+    (void)array;
+    return 0;
+#else
+    return PyArray_ISCARRAY_RO(array) && !problem_leaves_gil_to_step(problem);
+#endif
+}
+
 /* Keep residuals: the array itself in *slot where nobody else holds it,
- * otherwise a copy. `value` is what func returned and the array was made from;
- * steals both references. Returns where the residuals are, or NULL with an
- * exception. */
+ * otherwise a copy, or for now, at the trial point, what there is. `value` is
+ * what func returned and the array was made from; steals both references.
+ * Returns where the residuals are, or NULL with an exception. */
 static const double *
 keep(Large *large, const Problem *problem, PyObject *value,
      PyArrayObject *array, PyArrayObject **slot, Py_ssize_t column)
@@ -126,6 +149,11 @@ keep(Large *large, const Problem *problem, PyObject *value,
     if (large->adopted) {
         Py_XSETREF(*slot, array);
         place = PyArray_DATA(array);
+    }
+    else if (slot == &large->ftrial && can_wait(problem, array)) {
+        large->seen = array;
+        large->seen_value = value;
+        return PyArray_DATA(array);
     }
     else {
         place = place_for(large, problem, slot, column);
@@ -194,26 +222,28 @@ call_compiled(Problem *problem, const double *x, double *fvec, int iflag)
     return native_residuals(problem, x, fvec, iflag) < 0 ? -1 : 0;
 }
 
-/* Residuals at x to *slot, fvec's or ftrial's. 0, or -1 as the callbacks
- * report it. */
-static int
+/* Residuals at x to *slot, fvec's or ftrial's. Returns where they are, or NULL
+ * as the callbacks report it. */
+static const double *
 evaluate(Large *large, Problem *problem, const double *x, PyArrayObject **slot)
 {
-    if (problem->residuals != NULL) {
-        return call_compiled(problem, x, PyArray_DATA(*slot), 1);
+    double *place;
+
+    if (problem->residuals == NULL) {
+        return call(large, problem, x, slot, -1);
     }
-    return call(large, problem, x, slot, -1) == NULL ? -1 : 0;
+    place = PyArray_DATA(*slot);
+    return call_compiled(problem, x, place, 1) < 0 ? NULL : place;
 }
 
 /* The norm of residuals; *finite becomes whether all of them are. */
 static double
-norm_of(const Large *large, int m, PyArrayObject *residuals, int *finite)
+norm_of(const Large *large, int m, const double *residuals, int *finite)
 {
-    const double *values = PyArray_DATA(residuals);
-    double norm = blocked_norm(large->blocks.isa, m, values);
+    double norm = blocked_norm(large->blocks.isa, m, residuals);
 
     /* It may be too large for a double where none of them is. */
-    *finite = isfinite(norm) || convert_all_finite(values, m);
+    *finite = isfinite(norm) || convert_all_finite(residuals, m);
     return norm;
 }
 
@@ -226,10 +256,10 @@ answer_residuals(Large *large, Problem *problem, const double *x,
     int finite;
 
     if (problem->residuals != NULL &&
-        evaluate(large, problem, x, &large->fvec) < 0) {
+        evaluate(large, problem, x, &large->fvec) == NULL) {
         return -1;
     }
-    *fnorm = norm_of(large, problem->m, large->fvec, &finite);
+    *fnorm = norm_of(large, problem->m, PyArray_DATA(large->fvec), &finite);
     return guard_first(&problem->guard, finite) ? 0 : -1;
 }
 
@@ -238,13 +268,17 @@ static int
 answer_trial(Large *large, Problem *problem, const double *trial,
              double *fnorm)
 {
+    const double *residuals;
     int finite;
 
-    if (!guard_trial(&problem->guard, trial) ||
-        evaluate(large, problem, trial, &large->ftrial) < 0) {
+    if (!guard_trial(&problem->guard, trial)) {
         return -1;
     }
-    *fnorm = norm_of(large, problem->m, large->ftrial, &finite);
+    residuals = evaluate(large, problem, trial, &large->ftrial);
+    if (residuals == NULL) {
+        return -1;
+    }
+    *fnorm = norm_of(large, problem->m, residuals, &finite);
     if (guard_answer(&problem->guard, trial, finite) < 0) {
         problem->no_memory = 1;
         return -1;
@@ -365,6 +399,10 @@ accept(Large *large, Problem *problem)
 {
     PyArrayObject *before = large->fvec;
 
+    if (large->seen != NULL) {
+        copy(large->seen, PyArray_DATA(before), 0);
+        return;
+    }
     large->fvec = large->ftrial;
     large->ftrial = before;
     problem->guard.fvec = PyArray_DATA(large->fvec);
@@ -416,6 +454,7 @@ large_run(Large *large, Problem *problem, const Options *options,
         if (state.iter != iter) {
             accept(large, problem);
         }
+        clear_seen(large);
         if (request == LM_JACOBIAN && large->adopted) {
             clear_columns(large, n);
         }

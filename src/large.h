@@ -12,6 +12,9 @@
 typedef struct {
     PyArrayObject *fvec;   /* strong, owned_is: at x */
     PyArrayObject *ftrial; /* strong, owned_is, or NULL: at the trial point */
+    PyArrayObject *seen;   /* strong, or NULL: what is there instead until the
+                              point is judged, where somebody else holds it, */
+    PyObject *seen_value;  /* and, strong or NULL, what it was made from */
     PyArrayObject **columns; /* owned: n of them, strong, owned_is, or NULL: at
                                 displaced points, if not in `room` */
     const double **points;   /* owned: where the residuals there are */

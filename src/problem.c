@@ -193,10 +193,22 @@ problem_leave_gil_to_factor(Problem *problem)
     leave_gil(problem, (double)problem->m * problem->n * problem->n);
 }
 
+static double
+work_of_step(const Problem *problem)
+{
+    return (double)problem->n * problem->n * problem->n;
+}
+
+int
+problem_leaves_gil_to_step(const Problem *problem)
+{
+    return work_of_step(problem) >= GIL_FREE_WORK;
+}
+
 void
 problem_leave_gil_to_step(Problem *problem)
 {
-    leave_gil(problem, (double)problem->n * problem->n * problem->n);
+    leave_gil(problem, work_of_step(problem));
 }
 
 /* Residuals at x to fvec. Returns whether they are finite, or -1 as the

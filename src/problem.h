@@ -103,6 +103,9 @@ PyArrayObject *problem_evaluate_jacobian(Problem *problem, const double *x,
 void problem_leave_gil_to_factor(Problem *problem);
 void problem_leave_gil_to_step(Problem *problem);
 
+/* Whether the latter does. */
+int problem_leaves_gil_to_step(const Problem *problem);
+
 /* Take the GIL back if Python has a part in the fit. */
 void problem_resume(Problem *problem);
 

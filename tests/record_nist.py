@@ -11,7 +11,7 @@ import json
 
 from nist_cases import DATASETS, RECORD, Case, Digits, cases, digits, nudge, solve
 
-NUDGES = 40
+NUDGES = 400
 
 ABOUT = (
     "Digits of agreement with NIST's certified values (0 to 11): [parameters, standard errors, "

@@ -16,11 +16,13 @@ import pytest
 from argonne import Doubles
 from bits import assert_same_bits
 from blocked_problems import blocked, curve
+from rosenbrock import START, WITH_JACOBIAN, rosenbrock, rosenbrock_jacobian
 
 from pyminpack import leastsq
 
-# Without chunks, with them, with differences of which there are many, and that are much memory.
-SIZES = [(700, 7), (40_000, 10), (300, 100)]
+# Without chunks, with them, with many differences, with steps that are sought without the GIL, and
+# with differences that are much memory.
+SIZES = [(700, 7), (40_000, 10), (300, 100), (300, 130)]
 LARGE = [(800_001, 5)]
 
 Manner = Callable[[Doubles], Any]
@@ -133,6 +135,20 @@ def test_any_manner_to_return_residuals(manner: str, m: int, n: int, dfun: bool)
     x, ier = leastsq(lambda x: way(problem.func(x)), problem.start, qr="blocked", **options)
     assert_same_bits(x, plain["x"])
     assert ier == plain["ier"]
+
+
+@pytest.mark.parametrize("dfun", [True, False])
+@pytest.mark.parametrize("manner", MANNERS)
+def test_points_that_are_rejected(manner: str, dfun: bool) -> None:
+    """The residuals at x are there after those at any others; also where a fit ends with these."""
+    assert WITH_JACOBIAN["nfev"] - WITH_JACOBIAN["njev"] > 1
+    options: dict[str, Any] = {"Dfun": rosenbrock_jacobian} if dfun else {}
+    for maxfev in range(2, 24):
+        plain = blocked(rosenbrock, START, maxfev=maxfev, **options)
+        way = MANNERS[manner]()
+        fit = blocked(lambda x, way=way: way(rosenbrock(x)), START, maxfev=maxfev, **options)
+        assert_same_bits(fit, plain)
+        assert fit["fvec"].tolist() == rosenbrock(fit["x"]).tolist()
 
 
 @pytest.mark.parametrize("manner", ["held", "fresh and held in turn", "with gaps", "backwards"])
