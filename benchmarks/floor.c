@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/minpack.h"
+#include "../src/core/minpack.h"
 
 struct fit {
     int m, n, kind, derivatives, maxfev;

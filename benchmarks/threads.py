@@ -4,7 +4,7 @@ Two figures for each size. `two threads`: the time of two fits in a row over the
 two in two threads; 2 is the best that two cores can give. `beside a loop`: the time of a fit while
 another thread runs a pure Python loop, over its time alone; each time the solver takes the GIL back
 it waits for the interpreter's switch interval. The solver leaves the GIL where M*N*N is at least
-2e6 (GIL_FREE_WORK in src/problem.c).
+2e6 (GIL_FREE_WORK in src/core/user/call.c).
 """
 
 from __future__ import annotations

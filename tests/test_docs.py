@@ -207,6 +207,6 @@ def test_the_pages_have_links() -> None:
 
 def test_every_fortran_module_is_in_the_folders_readme() -> None:
     text = text_of("minpack/README.md")
-    for source in (ROOT / "minpack").glob("*.[fF]90"):
+    for source in (ROOT / "minpack").rglob("*.[fF]90"):
         assert f"| [`{source.stem}`]({source.name}) |" in text
         assert re.match(rf"module {source.stem}\n", source.read_text())

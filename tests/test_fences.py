@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, find_tool, tool_path
 
-FORTRAN = sorted((ROOT / "minpack").glob("*.f90"))
+FORTRAN = sorted((ROOT / "minpack").rglob("*.f90"))
 C = sorted((ROOT / "src").glob("*.[ch]"))
 
 COMPILER = os.environ.get("CC", "cc")

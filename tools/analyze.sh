@@ -12,12 +12,12 @@ with_gcc() {
     # shellcheck disable=SC2207  # a list of words
     includes=($("${PYTHON:-.venv/bin/python}" -c 'import numpy, sysconfig
 print("-isystem", sysconfig.get_path("include"), "-isystem", numpy.get_include())'))
-    for source in "$1"/*.c; do
+    for source in $(find "$1" -name '*.c'); do
         for pass in -fanalyzer-state-merge -fno-analyzer-state-merge; do
             "${CC:-cc}" -std=c11 -O2 -Wall -Wextra -Werror -fanalyzer "$pass" -include tools/analyze.h \
                 --param analyzer-max-enodes-per-program-point=32 \
                 --param analyzer-bb-explosion-factor=80 \
-                "${includes[@]}" -c "$source" -o /dev/null || status=1
+                -I src/core "${includes[@]}" -c "$source" -o /dev/null || status=1
         done
     done
     return "$status"

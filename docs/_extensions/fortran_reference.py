@@ -1,6 +1,6 @@
 """The reference of the Fortran routines, from the texts in their sources.
 
-The directive `fortran-modules` takes names of files of minpack/ and describes what is public in
+The directive `fortran-modules` takes files of minpack/, as folder/name, and describes what is public in
 them. A link to such a file, which shows the source where the repository is shown, leads to the
 description.
 """
@@ -57,7 +57,7 @@ def _lead_links_here(app: Sphinx, doctree: nodes.document) -> None:
     """Replace links to sources by references to their descriptions."""
     for node in list(doctree.findall(addnodes.download_reference)):
         path, _ = app.env.relfn2path(node["reftarget"])
-        if found := re.fullmatch(r"minpack/(\w+)\.[fF]90", path):
+        if found := re.fullmatch(r"minpack/\w+/(\w+)\.[fF]90", path):
             node.replace_self(reference(label_of(found[1]), app.env.docname, *node.children))
 
 
@@ -70,8 +70,9 @@ class FortranModules(SphinxDirective):
         """Return a section a module."""
         return [self._section(name) for name in " ".join(self.content).split()]
 
-    def _section(self, name: str) -> nodes.section:
-        (path,) = Path(self.env.srcdir, "minpack").glob(f"{name}.[fF]90")
+    def _section(self, file: str) -> nodes.section:
+        (path,) = Path(self.env.srcdir, "minpack").glob(f"{file}.[fF]90")
+        name = path.stem
         self.env.note_dependency(str(path))
         module = read_module(path)
         label = self._target(name, label_of(name))

@@ -18,7 +18,7 @@ LAYERS = [
 BORDERS = [
     ("x0, args, options", "leastsq(func, x0, ...)", "x, cov_x, ier"),
     ("what is settled", "src/pyminpack/_core.pyi", "arrays, info"),
-    ("&m, x, fvec, fjac", "src/minpack.h", "info"),
+    ("&m, x, fvec, fjac", "src/core/minpack.h", "info"),
 ]
 
 WIDTH, HEIGHT, GAP = 7.6, 0.78, 0.62
