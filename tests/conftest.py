@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argonne
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
+from tooling import ROOT, find_tool, shared_library, tool_path
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,25 +33,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         parametrize(*arguments, ids=name if callable(ids) else ids, **options)
 
     metafunc.parametrize = without_addresses  # type: ignore[method-assign]
-
-
-def tool_path() -> str:
-    """Return the search path with this Python's own tools first."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
-
-def find_tool(name: str) -> str:
-    """Return the path of a build tool, or skip the test."""
-    path = shutil.which(name, path=tool_path())
-    if path is None:
-        pytest.skip(f"{name} is not installed; ./dev test installs it")
-    return path
-
-
-def shared_library(name: str) -> str:
-    """Return what the file of a shared library is called here."""
-    suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
-    return f"lib{name}.{suffix}"
 
 
 def _run(*command: str) -> None:

@@ -18,6 +18,11 @@ from bits import needs_scipy, scipy_leastsq
 from complex_step import complex_step
 from nist_cases import (
     DATASETS,
+    FAILURES,
+    FLAT,
+    MAXFEV,
+    SLACK,
+    SOLVED,
     Case,
     Dataset,
     Digits,
@@ -32,36 +37,6 @@ from nist_cases import (
 import pyminpack
 from pyminpack import Report
 from pyminpack.compare.nist_derivatives import DERIVATIVES
-
-SLACK: Final = 0.5
-"""Digits a figure may fall below the record: machines differ in the last bit of exp and sin."""
-
-SOLVED: Final = 3.0
-"""A fit whose worst parameter has fewer digits has not found NIST's minimum."""
-
-FLAT: Final = (
-    "the steps take b2 to where exp(-b2 x) is 0 at every x: b1 becomes the mean of y, b2 no "
-    "longer matters, and the fit rightly reports a minimum, though not the least one"
-)
-OVERFLOW: Final = (
-    "every trial step takes b5 so far below 0 that exp(-x b5) overflows or is huge; the bound "
-    "shrinks below xtol before a step is accepted, so the fit ends at the start"
-)
-MAXFEV: Final = "the default limit of function calls ends it on its way along a curved valley"
-
-# Every one of these fails in Argonne's MINPACK too: see test_original_minpack_gives_the_same.
-FAILURES: Final = {
-    "BoxBOD/1/default/difference": FLAT,
-    "BoxBOD/1/default/exact": FLAT,
-    "BoxBOD/1/tight/difference": FLAT,
-    "BoxBOD/1/tight/exact": FLAT,
-    "MGH17/1/default/difference": OVERFLOW,
-    "MGH17/1/default/exact": OVERFLOW,
-    "Bennett5/1/default/difference": MAXFEV,
-    "Bennett5/1/default/exact": MAXFEV,
-    "MGH09/1/default/difference": MAXFEV,
-    "MGH10/1/default/difference": MAXFEV,
-}
 
 # It takes 488 of the 500 calls it may: rounding decides whether it arrives.
 ON_THE_EDGE: Final = {"MGH09/1/default/exact"}

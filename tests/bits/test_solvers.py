@@ -1,104 +1,176 @@
-"""Cases of minpack/ that random matrices and published problems do not meet by themselves."""
+"""lmder, lmdif and their easy drivers against Argonne's bit for bit, and each call they make."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import argonne
 import numpy as np
 import pytest
 from argonne import Doubles, Library
-from test_routines import EPS, NAMED, record, same, triangle
+from routines import EPS, NAMED, Recorder, record
 
-from pyminpack.compare.mgh import Problem
+from pyminpack.compare.mgh import CASES, Problem
 
 pytestmark = pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON)
 
 
-def test_lmpar_stops_on_the_edge_of_its_tolerance(own_library: Library) -> None:
-    """A length of exactly nine or eleven tenths of delta is near enough."""
-    rng = np.random.default_rng(1)
-    on_edge = 0
-    for k in range(40):
-        n = 1 + k % 4
-        r, ipvt, qtb = triangle(rng, rng.normal(size=(n + 2, n)), 0)
-        diag = rng.uniform(0.5, 2.0, n)
-        par = float(rng.uniform(0.5, 2.0))
-        step = own_library.qrsolv(r, ipvt, np.sqrt(par) * diag, qtb).x
-        length = own_library.enorm(diag * step)
-        # Products round: the bound that meets the equality is one of the neighbours, if any.
-        for ulps in range(-20, 21):
-            delta = length / 0.9 * (1 + ulps * np.finfo(float).eps)
-            if delta - length == 0.1 * delta:
-                fit = same(own_library, "lmpar", r, ipvt, diag, qtb, delta, par)
-                on_edge += fit.par == par
-    assert on_edge > 2
+SOME = ["rosenbrock-2", "helical_valley-3", "meyer-3", "brown_dennis-4", "watson-6", "osborne2-11"]
+by_solver = pytest.mark.parametrize("solver", ["lmder", "lmdif"])
 
 
-@pytest.mark.parametrize("exponent", [-310, -300, -160, 150, 300])
-def test_lmpar_at_the_limits(own_library: Library, exponent: int) -> None:
-    """Where products leave the range the bounds on par decide what becomes of the step."""
-    rng = np.random.default_rng([2, abs(exponent)])
-    for k in range(400):
-        n = 1 + k % 3
-        r = rng.normal(size=(n, n)) * 10.0**exponent
-        qtb = rng.normal(size=n) * 10.0 ** rng.integers(290, 308)
-        delta = float(abs(rng.normal()) * 10.0 ** rng.integers(-308, -290))
-        par = float(rng.choice([0.0, 1.0]))
-        same(own_library, "lmpar", r, np.arange(1, n + 1), np.ones(n), qtb, delta, par)
+@by_solver
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_solvers(own_library: Library, solver: str, case: Any) -> None:
+    p = case.problem
+    record(own_library, solver, p, case.start, p.m, maxfev=300, ldfjac=p.m + 3)
+    record(own_library, solver, p, case.start, p.m, maxfev=300, ftol=0, xtol=0, factor=0.1)
 
 
-def test_qrfac_between_columns_of_one_length(own_library: Library) -> None:
-    """Columns of the same numbers in another order differ in the last bits of their norms."""
-    rng = np.random.default_rng(3)
-    orders = set()
-    for _ in range(40):
-        a = np.zeros((6, 6))
-        # The first step takes all but noise off the other columns: their norms are computed anew.
-        a[0] = [2e9, *[1e9] * 5]
-        a[1] = [0.0, 50.0, *[rng.normal()] * 4]
-        a[2:, 2:] = np.column_stack([rng.permutation([0.3, -1.1, 0.7, 2.3]) for _ in range(4)])
-        orders.add(tuple(same(own_library, "qrfac", a, True).ipvt))
-    assert len(orders) > 4
+@by_solver
+@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("nprint", [1, 2, 3, 7, 1000, -1])
+def test_printing(own_library: Library, solver: str, name: str, nprint: int) -> None:
+    p = NAMED[name]
+    _, log = record(own_library, solver, p, p.start, p.m, nprint=nprint, maxfev=200)
+    prints = [k for k, call in enumerate(log) if call[0] == 0]
+    assert (len(prints) >= 2 and prints[-1] == len(log) - 1) if nprint > 0 else not prints
 
 
-def test_qrfac_on_the_edge_of_a_fresh_norm(own_library: Library) -> None:
-    """A norm of which exactly the machine precision is left, after 0.05, is computed anew."""
-    rng = np.random.default_rng(4)
-    precision, eps = own_library.dpmpar(1), np.finfo(float).eps
-    found = 0
-    for _ in range(1500):
-        # The column (p, q, s) loses p and then q to steps that leave it as it is otherwise.
-        k = int(rng.integers(41, 80))
-        first = np.sqrt(precision / 0.05 / (k * 2.0**-53))
-        second = first * np.sqrt(k * 2.0**-53)
-        ulps = 1 + eps * rng.integers(-3, 4, 2)
-        p, q, s = np.sqrt(1 - first**2) * ulps[0], first * ulps[1], second
-        whole = own_library.enorm([p, q, s])
-        norm = whole * np.sqrt(1 - (p / whole) ** 2)
-        norm *= np.sqrt(max(0.0, 1 - (q / norm) ** 2))
-        if 0.05 * (norm / whole) ** 2 != precision or norm == s:
-            continue
-        found += 1
-        a = np.diag([9.0, 8.0, 0.0, 0.0])
-        a[:3, 2] = p, q, s
-        a[2, 3] = (norm + s) / 2  # the third pivot, if the other column's norm is not larger
-        factors = same(own_library, "qrfac", a, True)
-        assert (factors.ipvt[2] == 3) == (s > norm)
-    assert found > 2
+@by_solver
+@pytest.mark.parametrize("nprint", [0, 1, 2])
+@pytest.mark.parametrize("name", ["rosenbrock-2", "helical_valley-3", "bard-3", "osborne1-5"])
+def test_stopped_at_every_call(own_library: Library, solver: str, nprint: int, name: str) -> None:
+    p = NAMED[name]
+    options = {"nprint": nprint, "maxfev": 60}
+    _, log = record(own_library, solver, p, p.start, p.m, **options)
+    for stop in range(1, len(log)):
+        fit, shorter = record(own_library, solver, p, p.start, p.m, stop=stop, **options)
+        assert fit.info == -7
+        assert len(shorter) == stop + (nprint > 0)
+    # The call that prints the end comes too late to stop anything.
+    fit, _ = record(own_library, solver, p, p.start, p.m, stop=len(log), **options)
+    assert (fit.info > 0) == (nprint > 0)
 
 
-def test_qrsolv_between_elements_of_one_size(own_library: Library) -> None:
-    """Where an element of R and one of D are equal in magnitude, R's decides the sign."""
-    rng = np.random.default_rng(5)
-    for k in range(60):
-        n = 1 + k % 4
-        r = rng.integers(-3, 4, (n, n)).astype(float)
-        ipvt = rng.permutation(n) + 1
-        diag = np.empty(n)
-        diag[ipvt - 1] = np.abs(r.diagonal()) * rng.choice([-1.0, 1.0], n)
-        same(own_library, "qrsolv", r, ipvt, diag, rng.integers(-3, 4, n))
+@by_solver
+@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("mode", [0, 1, 2, 3])
+def test_scaling(own_library: Library, solver: str, name: str, mode: int) -> None:
+    p, rng = NAMED[name], np.random.default_rng(6)
+    for spread in (0, 2, 6):
+        diag = 10.0 ** rng.uniform(-spread, spread, p.n)
+        fit, _ = record(own_library, solver, p, p.start, p.m, mode=mode, diag=diag, maxfev=150)
+        assert np.array_equal(fit.diag, diag) == (mode == 2)
+
+
+def threshold(fit: Callable[[float], int], reached: set[int]) -> float:
+    """Return the smallest double with which `fit` ends in one of the ways `reached`."""
+    low, high = 0, int(np.float64(1e300).view(np.int64))
+    while low < high:
+        middle = (low + high) // 2
+        if fit(float(np.int64(middle).view(np.float64))) in reached:
+            high = middle
+        else:
+            low = middle + 1
+    return float(np.int64(low).view(np.float64))
+
+
+@pytest.mark.parametrize("tolerance", ["ftol", "xtol", "gtol"])
+@pytest.mark.parametrize("name", NAMED)
+def test_tolerances_to_the_last_bit(own_library: Library, name: str, tolerance: str) -> None:
+    """The quantities tested for convergence never leave the solver; the tolerances show them."""
+    p = NAMED[name]
+    start = 1.1 * p.start + 0.01  # the start of one problem is stationary
+    tight = {"ftol": 0.0, "xtol": 0.0, "gtol": 0.0, "maxfev": 2}
+
+    def info(library: Library | None, value: float) -> int:
+        options = tight | {tolerance: value}
+        return int(library.lmder(Recorder(p), start, p.m, **options).info)  # type: ignore[union-attr]
+
+    reached = {"ftol": {1, 3}, "xtol": {2, 3}, "gtol": {4}}[tolerance]
+    least = threshold(lambda value: info(argonne.ARGONNE, value), reached)
+    assert info(argonne.ARGONNE, least) in reached
+    assert info(own_library, least) in reached
+    below = float(np.nextafter(least, 0.0))
+    assert least == 0.0 or info(own_library, below) == info(argonne.ARGONNE, below)
+
+
+IMPROPER: dict[str, dict[str, Any]] = {
+    "n": {"x": []},
+    "m": {"m": 2},
+    "no m": {"m": 0},
+    "ldfjac": {"ldfjac": 14},
+    "ftol": {"ftol": -1e-300},
+    "xtol": {"xtol": -1.0},
+    "gtol": {"gtol": -1.0},
+    "maxfev": {"maxfev": 0},
+    "negative maxfev": {"maxfev": -5},
+    "factor": {"factor": 0.0},
+    "negative factor": {"factor": -1.0},
+    "diag": {"mode": 2, "diag": [1.0, 1.0, 0.0]},
+    "negative diag": {"mode": 2, "diag": [-1.0, 1.0, 1.0]},
+}
+
+
+@by_solver
+@pytest.mark.parametrize("nprint", [0, 1])
+@pytest.mark.parametrize("what", IMPROPER)
+def test_improper_input(own_library: Library, solver: str, nprint: int, what: str) -> None:
+    p = NAMED["bard-3"]
+    options = {"x": p.start, "m": p.m, "nprint": nprint} | IMPROPER[what]
+    x, m = options.pop("x"), options.pop("m")
+    fit, log = record(own_library, solver, p, x, m, **options)
+    assert (fit.info, fit.nfev, len(log)) == (0, 0, nprint)
+
+
+def test_diag_is_not_looked_at_unless_asked(own_library: Library) -> None:
+    p = NAMED["bard-3"]
+    fit, _ = record(own_library, "lmder", p, p.start, p.m, mode=1, diag=-np.ones(3))
+    assert fit.info == 1
+
+
+@pytest.mark.parametrize("solver", ["lmder1", "lmdif1"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_easy_solvers(own_library: Library, solver: str, case: Any) -> None:
+    p = case.problem
+    padding = {"ldfjac": p.m + 2} if solver == "lmder1" else {}
+    for tol in (1e-8, 1e-2, 0.0):
+        record(own_library, solver, p, case.start, p.m, tol, **padding)
+
+
+@pytest.mark.parametrize("solver", ["lmder1", "lmdif1"])
+def test_easy_solvers_refuse(own_library: Library, solver: str) -> None:
+    p = NAMED["bard-3"]
+    short = {"lmder1": 5 * 3 + 15 - 1, "lmdif1": 15 * 3 + 5 * 3 + 15 - 1}[solver]
+    bad: list[tuple[Any, ...]] = [(p.start, p.m, -1.0), (p.start, 2, 1e-8), ([], p.m, 1e-8)]
+    for args in bad:
+        fit, log = record(own_library, solver, p, *args)
+        assert (fit.info, log) == (0, [])
+    fit, log = record(own_library, solver, p, p.start, p.m, 1e-8, lwa=short)
+    assert (fit.info, log) == (0, [])
+    fit, _ = record(own_library, solver, p, p.start, p.m, 1e-8, lwa=short + 1)
+    assert fit.info == 1
+    if solver == "lmder1":
+        fit, log = record(own_library, solver, p, p.start, p.m, 1e-8, ldfjac=p.m - 1)
+        assert (fit.info, log) == (0, [])
+
+
+@pytest.mark.parametrize("solver", ["lmder", "lmdif"])
+def test_exceptions_come_through(own_library: Library, solver: str) -> None:
+    error = KeyError("mine")
+
+    def fcn(x: Doubles, *rest: Any) -> None:
+        raise error
+
+    for library in (own_library, argonne.ARGONNE):
+        with pytest.raises(KeyError) as caught:
+            getattr(library, solver)(fcn, [1.0, 2.0], 3, nprint=1)
+        assert caught.value is error
+
+
+# Cases that published problems do not meet by themselves.
 
 
 @pytest.mark.parametrize("gtol", [0.5, 0.1, 1e-3])

@@ -20,10 +20,9 @@ from argonne import Doubles, Integers, Library
 from blocked import Factors
 from blocked_matrices import FAMILIES, bound, check
 from blocked_problems import blocked, curve, outcome
-from nist_cases import DATASETS, digits, fit, load_record, options
+from nist_cases import DATASETS, FAILURES, SLACK, digits, fit, load_record, options
 from nist_cases import Case as NistCase
 from nist_cases import cases as nist_cases
-from test_nist import FAILURES, SLACK
 
 from pyminpack import leastsq
 from pyminpack.compare.mgh import CASES, Case

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from tooling import ROOT
 
 from pyminpack.compare import SOLVERS
 from pyminpack.compare.problems import all_problems

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from conftest import find_tool
 from native_forms import (
     C_COMBINED,
     C_RESIDUAL,
@@ -32,6 +31,7 @@ from native_forms import (
     jacobian,
     residuals,
 )
+from tooling import ROOT, find_tool
 
 from pyminpack import compiled
 
@@ -202,7 +202,7 @@ def cffi_module(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A module that cffi made with a C compiler, which has the functions of decay."""
     cffi = pytest.importorskip("cffi")
     folder = tmp_path_factory.mktemp("cffi")
-    native = Path(__file__).parent / "native" / "compiled_functions.c"
+    native = ROOT / "tests" / "native" / "compiled_functions.c"
     ffi = cffi.FFI()
     ffi.cdef(CDEF)
     ffi.set_source("_decay_of_cffi", native.read_text())

@@ -10,11 +10,11 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
+from alarms import alarms
 from alone import interrupt_each
 from bits import Counted, assert_same_bits
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
@@ -114,20 +114,6 @@ def test_a_real_ctrl_c_ends_the_fit_and_nothing_else() -> None:
 
 
 # Signal handlers
-
-
-@contextmanager
-def alarms(handler: Callable[..., Any], interval: float) -> Iterator[None]:
-    """Have the handler called every `interval` seconds."""
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("no interval timers here")
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, interval, interval)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("endless", [fit_python, fit_c, fit_conversions])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from alone import SUPPORT
 
-SCRIPT = Path(__file__).with_name("fits_digest.py")
+SCRIPT = SUPPORT / "fits_digest.py"
 
 # MALLOC_PERTURB_ is glibc's: memory handed out is filled with the complement of the byte, memory
 # given back with the byte. PYTHONMALLOC=malloc lets Python's blocks come from there; debug fills

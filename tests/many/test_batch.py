@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from compiled_problems import Fractions
-from test_many_compiled import COUNT, M, c_of, read_only, starts, table
+from compiled_problems import COUNT, Fractions, M, c_of, starts, table
+from rosenbrock import read_only
 
 from pyminpack import _core, compiled, leastsq_many
 

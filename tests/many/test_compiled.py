@@ -10,12 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from compiled_problems import AS_USUAL, PROBLEMS, Bent, Fractions, combined, residual
+from compiled_problems import (
+    AS_USUAL,
+    COUNT,
+    PROBLEMS,
+    Bent,
+    Fractions,
+    M,
+    c_of,
+    combined,
+    residual,
+    starts,
+    table,
+)
+from rosenbrock import read_only
 
 from pyminpack import ManyFits, _core, compiled, leastsq, leastsq_many
 
-COUNT = 7
-M = 9
 # What a row of data is told to do: nothing, NaN at the start, at a later call, and to stop.
 SCRIPTS = [
     AS_USUAL,
@@ -26,14 +37,6 @@ SCRIPTS = [
     (0.0, 3.0, -70.0, 0.0),
     AS_USUAL,
 ]
-
-
-def table(scripts: Any = (AS_USUAL,) * COUNT) -> Any:
-    return np.stack([Fractions(seed, script).data for seed, script in enumerate(scripts)])
-
-
-def starts(count: int = COUNT) -> Any:
-    return np.random.default_rng(5).uniform(0.5, 2.0, (count, 3))
 
 
 @pytest.fixture(params=[False, True], ids=["differences", "Jacobian"])
@@ -251,11 +254,6 @@ def test_weights_of_another_size(shape: Any, fractions: Any) -> None:
 # Data
 
 
-def read_only(data: Any) -> Any:
-    data.flags.writeable = False
-    return data
-
-
 FORMS: dict[str, Any] = {
     "array": lambda d: d,
     "read-only": read_only,
@@ -353,10 +351,6 @@ def test_all_fits_share_the_data_of_func(jac: bool, compiled_library: Path) -> N
     assert_same_fits(leastsq_many(several, starts(3)), alone(several, None, starts(3)))
     single = compiled(c_of(compiled_library), M, jac=jac, data=table()[:1])
     assert leastsq_many(single, starts(1)).success.all()
-
-
-def c_of(library: Path) -> Any:
-    return combined(library, "scripted")
 
 
 def test_rows_come_before_the_data_of_func(compiled_library: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from conftest import find_tool, shared_library
 from nist_cases import EXAMPLES
+from tooling import find_tool, shared_library
 
 assert str(EXAMPLES) in sys.path
 

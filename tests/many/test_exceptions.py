@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from alone import environment
 from bits import assert_same_bits
 from many import assert_same_fits, fractions
 from misbehaviour import EXCEPTIONS, Trouble
@@ -181,7 +181,7 @@ def interrupted() -> None:
 def test_a_real_ctrl_c() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", f"import {__name__} as here; here.interrupted()"],
-        cwd=Path(__file__).parent,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

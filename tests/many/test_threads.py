@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alarms import alarms
 from alone import interrupt_each
 from bits import assert_same_bits
 from compiled_problems import Fractions, assert_same_fit, combined, residual
 from native_forms import in_python
 from rosenbrock import PLAIN, fit, rosenbrock
-from test_hostile_interrupts import alarms
 from together import THREADS, switching, together
 
 from pyminpack import _core, compiled, leastsq, leastsq_many

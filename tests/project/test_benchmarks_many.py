@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from conftest import ROOT
+from tooling import ROOT
 
 from pyminpack import compiled
 

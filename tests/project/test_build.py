@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from conftest import ROOT, find_tool, tool_path
+from tooling import ROOT, find_tool, tool_path
 
 
 def configure(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

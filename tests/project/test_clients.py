@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from alone import run_alone
+from alone import SUPPORT, run_alone
 from bits import SCIPY_HAS_OUR_BITS, Counted, assert_same_bits, needs_scipy, packed, scipy_leastsq
 from nist_cases import EXAMPLES, load
 
@@ -35,7 +35,7 @@ def run_scipys_own_tests(plugin: str, selection: str) -> None:
         text=True,
         check=False,
         cwd=Path(scipy.__file__).parent,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "PYTHONPATH": str(SUPPORT), "PYTEST_ADDOPTS": ""},
     )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tooling import ROOT
 
-DEMO = Path(__file__).resolve().parent.parent / "examples" / "nist_fit.py"
+DEMO = ROOT / "examples" / "nist_fit.py"
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

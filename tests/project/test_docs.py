@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import find_tool
 from pages import PAGES, ROOT, Block, anchors_of, blocks_of, links_of, prose_of, text_of
+from tooling import find_tool
 
 # What Sphinx makes something of; nothing that a reader would type.
 DIRECTIVES = {"{toctree}", "{eval-rst}", "{fortran-modules}", "{drawing}"}

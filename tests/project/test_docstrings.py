@@ -9,11 +9,11 @@ import pkgutil
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from tooling import ROOT
 
 import pyminpack
 from pyminpack.compare import SOLVERS
@@ -21,7 +21,6 @@ from pyminpack.compare import SOLVERS
 numpydoc = pytest.importorskip("numpydoc.docscrape", reason="numpydoc reads docstrings")
 validation = pytest.importorskip("numpydoc.validate", reason="numpydoc judges docstrings")
 
-ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 
 

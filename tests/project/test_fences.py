@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, find_tool, tool_path
+from tooling import ROOT, find_tool, tool_path
 
 FORTRAN = sorted((ROOT / "minpack").rglob("*.f90"))
 C = sorted((ROOT / "src").glob("*.[ch]"))

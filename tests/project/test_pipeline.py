@@ -12,8 +12,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tooling import ROOT
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 PLATE = EXAMPLES / "data" / "plate.csv"
 
 PARAMETERS = ("a", "k", "c")

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from decay import FULL, SIGMA, START, T, Y, full, jacobian, model, residuals
+from tooling import ROOT
 
 from pyminpack import _report, leastsq, report
 from pyminpack._report_band import normal_quantile, standard_deviation, student_quantile
@@ -121,7 +121,7 @@ def test_the_picture_is_no_wider_than_a_page() -> None:
 
 def test_pyplot_knows_nothing_of_it() -> None:
     code = (
-        "import sys; sys.path.insert(0, 'tests');"
+        "import sys; sys.path.insert(0, 'tests/support');"
         "from decay import *; from pyminpack import report;"
         "report(FULL).plot(model, T, Y);"
         "print('matplotlib.pyplot' in sys.modules)"

@@ -12,11 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).resolve().parent
+SUPPORT = Path(__file__).resolve().parent
+ROOT = SUPPORT.parent.parent
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return the environment of a Python that finds the modules of the tests by their names."""
+    inherited = os.environ.get("PYTHONPATH", "")
+    paths = filter(None, [inherited, str(ROOT), str(SUPPORT)])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **changes}
 
 
 def run_alone(
-    function: Callable[..., Any], *arguments: Any, timeout: float = 60, **environment: str
+    function: Callable[..., Any], *arguments: Any, timeout: float = 60, **changes: str
 ) -> str:
     """Call the function in a fresh interpreter and return what it prints.
 
@@ -24,17 +32,14 @@ def run_alone(
     function raises, or if it takes longer than `timeout` seconds.
     """
     name = function.__name__
-    code = (
-        f"import sys; sys.path.insert(0, {str(TESTS)!r}); "
-        f"from {function.__module__} import {name}; {name}(*{arguments!r})"
-    )
+    code = f"from {function.__module__} import {name}; {name}(*{arguments!r})"
     options = ["-X", "faulthandler", *(["-X", "dev"] if sys.flags.dev_mode else [])]
     done = subprocess.run(
         [sys.executable, *options, "-c", code],
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, **environment},
+        env=environment(**changes),
         check=False,
     )
     assert done.returncode == 0, f"{name}{arguments} ended with {done.returncode}\n{done.stderr}"
@@ -42,8 +47,8 @@ def run_alone(
 
 
 def run_script(name: str, *arguments: object) -> None:
-    """Run a script of tests/; fails with what it says if it does."""
-    command = [sys.executable, str(TESTS / name), *map(str, arguments)]
+    """Run a script of tests/support; fails with what it says if it does."""
+    command = [sys.executable, str(SUPPORT / name), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -55,7 +60,7 @@ def interrupt_each(code: str, names: list[str]) -> None:
     """
     with subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=TESTS,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -103,3 +103,21 @@ PROBLEMS: dict[str, Any] = {
     "blocks": lambda: Bent(60, 60),
     "chunks": lambda: Bent(250, 100),
 }
+
+
+# Many fits of `scripted`.
+
+COUNT = 7
+M = 9
+
+
+def table(scripts: Any = (AS_USUAL,) * COUNT) -> Any:
+    return np.stack([Fractions(seed, script).data for seed, script in enumerate(scripts)])
+
+
+def starts(count: int = COUNT) -> Any:
+    return np.random.default_rng(5).uniform(0.5, 2.0, (count, 3))
+
+
+def c_of(library: Path) -> Any:
+    return combined(library, "scripted")

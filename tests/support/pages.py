@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+from tooling import ROOT
 
 PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""Record the digits that fits of NIST's data sets give: python tests/record_nist.py.
+"""Record the digits that fits of NIST's data sets give: python tests/support/record_nist.py.
 
 A fit with tight tolerances ends where rounding ends it, and the digits beyond what the sum of
 squares can tell are luck: another libm brings others. So besides the digits of the fit as it is,

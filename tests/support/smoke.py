@@ -1,6 +1,6 @@
-"""What every wheel is tried with before it goes out: `python tests/smoke.py`, NumPy beside it.
+"""What every wheel is tried with before it goes out: `python tests/support/smoke.py`.
 
-Needs no other file and no other package, so that it tells what a user of the wheel has.
+Needs no other file, and no other package than NumPy, so that it tells what a user of the wheel has.
 """
 
 from __future__ import annotations
