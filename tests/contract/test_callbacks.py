@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import weakref
 from array import array
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bits import Counted, assert_same_bits
+from bits import Counted, assert_same_bits, packed
+from linear import LINEAR_JACOBIAN, LINEAR_START, linear
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, read_only, rosenbrock, rosenbrock_jacobian
 from wrappers import ArrayLike, Sequence, Subclass
 
@@ -86,6 +88,53 @@ def test_huge_ints_in_a_list() -> None:
     assert leastsq(lambda x: [2**70, 1], 1.0)[1] in (1, 2, 3, 4)
     with pytest.raises(OverflowError):
         leastsq(lambda x: [10**400, 1], 1.0)
+
+
+def later(values: Any) -> Any:
+    """A function that returns something else from its third call on, `values(r)`."""
+    calls: list[None] = []
+
+    def func(x: Any) -> Any:
+        calls.append(None)
+        return values(linear(x).tolist()) if len(calls) > 2 else linear(x)
+
+    return func
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("position", [0, 4])
+def test_an_integer_beyond_every_double(kind: Any, position: int) -> None:
+    def values(r: list[Any]) -> Any:
+        r[position] = 10**400
+        return kind(r)
+
+    with pytest.raises(OverflowError, match="too large to convert to float"):
+        leastsq(later(values), LINEAR_START)
+
+
+@pytest.mark.parametrize("minus_one", [-1, -1.0, np.float64(-1.0)])
+def test_minus_one_is_a_residual_like_any_other(minus_one: Any) -> None:
+    *_, info, _, ier = leastsq(lambda x: [minus_one] * 4, LINEAR_START, full_output=True)
+    assert (ier, info["fvec"].tolist()) == (4, [-1.0] * 4)
+
+
+def test_values_at_odd_addresses_and_strides() -> None:
+    """./dev sanitize would notice if one were read as if it were aligned."""
+
+    def odd(values: Any) -> Any:
+        kind = np.dtype({"names": ["value"], "formats": ["f8"], "offsets": [1], "itemsize": 11})
+        array = np.zeros(values.shape, kind)
+        array["value"] = values
+        return array["value"]
+
+    ours = leastsq(
+        lambda x: odd(linear(x)),
+        LINEAR_START,
+        Dfun=lambda x: odd(LINEAR_JACOBIAN),
+        full_output=True,
+    )
+    usual = leastsq(linear, LINEAR_START, Dfun=lambda x: LINEAR_JACOBIAN, full_output=True)
+    assert_same_bits(packed(ours), packed(usual))
 
 
 # Number of calls
@@ -374,3 +423,28 @@ def test_a_list_subclass_that_knows_its_array() -> None:
 
     found = leastsq(lambda x: Values([7.0]), START, full_output=True, epsfcn=1.0)
     assert found[2]["fvec"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_an_argument_that_is_only_watched_is_not_used_again() -> None:
+    watchers: list[Any] = []
+
+    def func(x: Any) -> Any:
+        assert all(watcher() is None for watcher in watchers)
+        watchers.append(weakref.ref(x))
+        return linear(x)
+
+    leastsq(func, LINEAR_START)
+    assert len(watchers) > 5
+
+
+def test_the_first_result_is_gone_when_func_is_called_again() -> None:
+    results: list[Any] = []
+
+    def func(x: Any) -> Any:
+        assert all(result() is None for result in results)
+        residuals = x - 1.0
+        results.append(weakref.ref(residuals))
+        return residuals
+
+    leastsq(func, [5.0, 5.0])
+    assert len(results) > 3

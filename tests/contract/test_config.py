@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from linear import LINEAR_START, linear
 
 import pyminpack
 from pyminpack import _core
@@ -95,3 +96,34 @@ def test_the_shim_counts_its_arguments() -> None:
 def test_covariance_takes_only_factorisations(fjac: Any, ipvt: Any) -> None:
     with pytest.raises(ValueError, match="ipvt"):
         _core.covariance(fjac, ipvt)
+
+
+@pytest.mark.parametrize("diagonal", [[1.0, 1e-200], [1e-200, 1.0]])
+def test_one_infinite_variance_is_enough_for_no_covariance(diagonal: list[float]) -> None:
+    factor, order = np.diag(diagonal), np.array([1, 2], np.int32)
+    assert _core.covariance(factor, order) is None
+
+
+def solve(func: Any, col_deriv: Any = False, maxfev: int = 99) -> Any:
+    """Call the shim itself."""
+    options = 1e-8, 1e-8, 0.0, 100.0, maxfev, None, None, False, _core.QR_AUTO
+    return _core.solve(func, None, np.array(LINEAR_START), (), col_deriv, *options)
+
+
+def test_the_shim_takes_any_maxfev_that_fits_a_c_int() -> None:
+    assert solve(linear, maxfev=0)[-1] == 0  # to MINPACK it is improper
+    assert solve(linear, maxfev=2**31 - 1)[-1] in (1, 2, 3)
+    for beyond in (-1, 2**31):
+        with pytest.raises(OverflowError, match="maxfev must fit a C int"):
+            solve(linear, maxfev=beyond)
+
+
+def test_a_truth_value_that_raises() -> None:
+    class Untrue:
+        def __bool__(self) -> bool:
+            raise trouble
+
+    trouble = ZeroDivisionError("trouble")
+    with pytest.raises(ZeroDivisionError) as caught:
+        solve(linear, Untrue())
+    assert caught.value is trouble

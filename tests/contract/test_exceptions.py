@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from bits import Counted, assert_same_bits
+from linear import LINEAR_START
 from rosenbrock import (
     PLAIN,
     START,
@@ -18,7 +20,7 @@ from rosenbrock import (
 from together import THREADS, together
 from wrappers import raising_in
 
-from pyminpack import leastsq
+from pyminpack import _core, leastsq
 
 
 class Trouble(BaseException):
@@ -119,3 +121,30 @@ def test_threads() -> None:
             assert_same_bits(fit(rosenbrock, Dfun=rosenbrock_jacobian), WITH_JACOBIAN)
 
     together(*[work] * THREADS)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="functions of C no longer count")
+@pytest.mark.thread_unsafe(reason="the limit of recursion is everybody's")
+def test_a_call_of_func_counts_as_recursion() -> None:
+    """Otherwise functions of C alone that fit within fits would overflow the stack."""
+    # Made beforehand, so that nothing but the call itself can meet the limit.
+    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, None, False, _core.QR_AUTO)
+    arguments = (np.negative, None, np.array(LINEAR_START), (), False, *options)
+    before = sys.getrecursionlimit()
+
+    def one_level_down() -> Any:
+        return _core.solve(*arguments)
+
+    def refusal(limit: int) -> str | None:
+        try:
+            sys.setrecursionlimit(limit)
+            one_level_down()
+        except RecursionError as error:
+            return str(error)
+        finally:
+            sys.setrecursionlimit(before)
+        return None
+
+    # Which call meets the limit first depends on what the interpreter has specialised.
+    text = "maximum recursion depth exceeded in a function that leastsq calls"
+    assert any(refusal(limit) == text for _ in range(100) for limit in range(2, 500))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits, packed
+from linear import LINEAR_START, linear
 from rosenbrock import START, WITH_JACOBIAN, fit, read_only, rosenbrock, rosenbrock_jacobian
 from wrappers import ArrayLike, Subclass
 
@@ -116,3 +117,24 @@ def test_for_one_variable_also_a_vector(shape: tuple[int, ...], col_deriv: int) 
     x, ier = leastsq(lambda x: x * t - t, 7.0, Dfun=lambda x: t.reshape(shape), col_deriv=col_deriv)
     assert x[0] == pytest.approx(1.0)
     assert ier in (1, 2, 3, 4)
+
+
+class Nameless:
+    """A Jacobian of the wrong shape, whose name is not to be had either."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, x: Any) -> Any:
+        return np.ones((7, 7))
+
+    @property
+    def __name__(self) -> str:
+        raise self.error
+
+
+def test_the_name_of_a_function_may_be_missing_but_not_broken() -> None:
+    with pytest.raises(TypeError, match=r"'Dfun' argument\. Shape should be \(5, 3\) but it is"):
+        leastsq(linear, LINEAR_START, Dfun=Nameless(AttributeError("none")))
+    with pytest.raises(KeyError, match="broken"):
+        leastsq(linear, LINEAR_START, Dfun=Nameless(KeyError("broken")))

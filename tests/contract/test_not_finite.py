@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import Counted
+from linear import LINEAR_JACOBIAN, LINEAR_START, linear
 from rosenbrock import (
     START,
     rosenbrock,
@@ -133,3 +134,19 @@ def test_residuals_not_finite_are_never_taken_for_success(bad: float, dfun: bool
     assert (x.tolist(), cov_x, ier) == ([1.0], None, 9)
     assert info["fvec"].tolist() == [1.0]
     assert info["nfev"] == counted.calls >= len(answers)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", list(np.ndindex(5, 3)))
+def test_a_jacobian_not_finite_is_no_gradient_of_zero(bad: float, where: tuple[int, int]) -> None:
+    """Not even where the tolerance takes any gradient for small enough."""
+    jacobian = LINEAR_JACOBIAN.copy()
+    jacobian[where] = bad
+    x, *_, ier = leastsq(linear, LINEAR_START, Dfun=lambda x: jacobian, gtol=1.0, full_output=True)
+    assert (x.tolist(), ier) == (LINEAR_START, 9)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_improper_input_is_told_before_a_start_that_is_not_finite(bad: float) -> None:
+    *_, ier = leastsq(lambda x: [1.0, 2.0], [bad, 1.0], ftol=-1.0, full_output=True)
+    assert ier == 0

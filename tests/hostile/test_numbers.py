@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from functools import cache
 from typing import Any
 
@@ -185,6 +186,90 @@ def test_steps_of_differences_that_vanish() -> None:
         one = run(LINE, np.array([tiny]), False, {})
         assert one.points[1][0] == np.sqrt(2.22044604926e-16)
         assert one.result[-1] in FOUND
+
+
+@pytest.mark.thread_unsafe(reason="counts the memory of the process")
+def test_what_is_saved_before_a_step_to_infinity_is_freed() -> None:
+    matrix = np.zeros((50_000, 2))
+    matrix[0] = 1e200, 1e-160
+    matrix[1, 0] = 1.0
+
+    def func(x: Any) -> Any:
+        residuals = np.zeros(50_000)
+        residuals[:2] = matrix[:2] @ x - [1e300, 0.0]
+        return residuals
+
+    def fit() -> Any:
+        with np.errstate(all="ignore"):
+            return leastsq(
+                func, [0.0, 1.0], Dfun=lambda x: matrix, diag=[1e300, 1e-300], full_output=True
+            )[-1]
+
+    tracemalloc.start()
+    try:
+        assert fit() == 9
+        before, _ = tracemalloc.get_traced_memory()
+        assert [fit() for _ in range(3)] == [9, 9, 9]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 400_000
+
+
+@pytest.mark.parametrize("qr", ["minpack", "blocked"])
+@pytest.mark.parametrize("with_jacobian", [False, True])
+def test_a_jacobian_whose_norm_overflows_leads_to_no_call_of_func(
+    with_jacobian: bool, qr: str
+) -> None:
+    """Its elements are finite, and so would be the trial point."""
+    jacobian = np.array([[1.7e308, 0.0], [1.7e308, 0.0], [0.0, 1.0]])
+    calls: list[Any] = []
+
+    def func(x: Any) -> Any:
+        calls.append(x)
+        far = 1.7e308 * (x[0] - 1.0)
+        return np.array([1.0 + far, 1.0 + far, 1.0 + x[1]])
+
+    options = {"Dfun": lambda x: jacobian} if with_jacobian else {}
+    x, _, info, _, ier = leastsq(
+        func, [1.0, 1.0], diag=[1.0, 1.0], qr=qr, full_output=True, **options
+    )
+    assert (x.tolist(), ier) == ([1.0, 1.0], 9)
+    assert info["nfev"] == len(calls) == (1 if with_jacobian else 3)
+
+
+@pytest.mark.parametrize("qr", ["minpack", "blocked"])
+@pytest.mark.parametrize("where", [0, 1])
+def test_func_is_not_called_where_one_variable_is_nan(where: int, qr: str) -> None:
+    """The step is infinite and points back from infinity; the other variable stays."""
+    slope, start = np.zeros((2, 2)), np.ones(2)
+    slope[where, where], start[where] = 1e-100, np.inf
+    calls: list[Any] = []
+
+    def func(x: Any) -> Any:
+        calls.append(x)
+        return np.roll([1e300, 0.0], where)
+
+    with np.errstate(all="ignore"):
+        x, *_, ier = leastsq(
+            func, start, Dfun=lambda x: slope, diag=[1.0, 1.0], qr=qr, full_output=True
+        )
+    assert (x.tolist(), ier) == (start.tolist(), 9)
+    assert len(calls) == 1
+
+
+def test_only_the_point_is_looked_at_before_func_is_called() -> None:
+    """Behind it lies diag * step, which here begins with infinity times zero."""
+    slope = np.array([[0.0, 0.0], [0.0, 1.0]])
+    x, *_, ier = leastsq(
+        lambda x: np.array([0.0, x[1] - 3.0]),
+        [1.0, 1.0],
+        Dfun=lambda x: slope,
+        diag=[np.inf, 1.0],
+        full_output=True,
+    )
+    assert x.tolist() == [1.0, 3.0]
+    assert ier in (1, 2, 3)
 
 
 # Little to do

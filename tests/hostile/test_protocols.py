@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
+from array import array
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from bits import Counted, assert_same_bits
+from bits import Counted, assert_same_bits, packed
+from linear import LINEAR_START, linear
 from rosenbrock import PLAIN, fit, rosenbrock
 from wrappers import Sequence
 
@@ -132,3 +136,111 @@ def test_an_exception_while_a_result_is_asked_what_it_is(kind: Any) -> None:
     with pytest.raises(kind) as caught:
         leastsq(lambda x: asked(rosenbrock(x)), [1.0, 2.0])
     assert caught.value is trouble
+
+
+class AsArray:
+    """A sequence whose items are not to be had, but which is an array to those who ask."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        raise AssertionError("asked for its length")
+
+    def __getitem__(self, index: int) -> float:
+        raise AssertionError("asked for an item")
+
+
+class ByMethod(AsArray):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values
+
+
+class ByInterface(AsArray):
+    @property
+    def __array_interface__(self) -> Any:
+        return self.values.__array_interface__
+
+
+class ByStruct(AsArray):
+    @property
+    def __array_struct__(self) -> Any:
+        return self.values.__array_struct__
+
+
+@pytest.mark.parametrize(
+    "form", [ByMethod, ByInterface, ByStruct, memoryview, lambda r: array("f", r.tolist())]
+)
+def test_the_precision_of_the_residuals_is_that_of_their_memory(form: Any) -> None:
+    """What has an array's memory is read as that array: its dtype sets the default of epsfcn."""
+
+    def single(x: Any) -> Any:
+        return np.exp(linear(x / 10)).astype(np.float32)
+
+    ours = leastsq(lambda x: form(single(x)), LINEAR_START, full_output=True)
+    assert_same_bits(packed(ours), packed(leastsq(single, LINEAR_START, full_output=True)))
+
+
+@pytest.mark.parametrize("number", [np.complex64(1.0), np.complex128(1.0), 1j])
+def test_complex_numbers_among_objects(number: Any) -> None:
+    values = np.array([1.0, 2.0, number], dtype=object)
+    with pytest.raises(TypeError, match=r"element 2 is of type .*complex"):
+        leastsq(lambda x: values, LINEAR_START)
+
+
+def test_an_object_that_is_no_number_is_named() -> None:
+    with pytest.raises(TypeError, match=r"^func returned an object of type 'object'; it must"):
+        leastsq(lambda x: object(), LINEAR_START)
+
+
+class Rows:
+    """A sequence of rows that is no list and no array."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> list[float]:
+        return [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]][index]
+
+
+def test_a_sequence_of_rows_is_told_to_be_one_dimensional() -> None:
+    with pytest.raises(ValueError, match=r"shape \(4, 2\); residuals must be one-dimensional"):
+        leastsq(lambda x: Rows(), LINEAR_START)
+
+
+class Faltering:
+    """A sequence, and its own iterator, that gives one item and then raises."""
+
+    def __init__(self, seen: Any) -> None:
+        self.seen = seen
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> float:
+        raise AssertionError("asked for an item")
+
+    def __iter__(self) -> Any:
+        self.seen.append(weakref.ref(self))
+        self.items = iter([np.ones(())])
+        return self
+
+    def __next__(self) -> Any:
+        for item in self.items:
+            self.seen.append(weakref.ref(item))
+            return item
+        raise LookupError("trouble")
+
+
+def test_nothing_of_a_sequence_that_fails_while_it_is_listed_stays_behind() -> None:
+    seen: list[Any] = []
+    for call in (1, 3):
+        calls = itertools.count(1)
+
+        def func(x: Any, calls: Any = calls, call: int = call) -> Any:
+            return Faltering(seen) if next(calls) == call else linear(x)
+
+        with pytest.raises(LookupError, match="trouble"):
+            leastsq(func, LINEAR_START)
+    gc.collect()
+    assert [reference() for reference in seen] == [None] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from alone import run_alone
 from bits import Counted, assert_same_bits, packed
+from linear import LINEAR_START, linear
 from peak_memory import peak_memory
 from rosenbrock import PLAIN, START, fit, rosenbrock
 
@@ -117,6 +119,12 @@ def test_the_shim_takes_no_more_variables_than_an_int_counts() -> None:
             solve(np.ones(2), big(3), big(size))
 
 
+def test_more_residuals_than_a_c_int_counts() -> None:
+    many = np.broadcast_to(1.0, (2**31,))
+    with pytest.raises(ValueError, match=f"func returned {2**31} residuals.* {2**31 - 1}$"):
+        leastsq(lambda x: many, LINEAR_START)
+
+
 # Sizes at the edge of what is legal
 
 
@@ -200,3 +208,45 @@ def test_a_fit_holds_at_most_one_jacobian_and_a_few_vectors(with_jacobian: bool)
         assert peak <= jacobian / 10 + 3 * vector + 100_000
     else:
         assert jacobian <= peak <= jacobian + 3 * vector + 100_000
+
+
+# Sequences at their limits
+
+
+class Overlong:
+    """A sequence that says it has two items and has one more than are listed of any."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> float:
+        raise AssertionError("asked for an item")
+
+    def __iter__(self) -> Any:
+        return itertools.repeat(1.0, 2**22 + 1)
+
+
+def test_a_sequence_is_listed_to_its_limit_and_not_one_item_further() -> None:
+    with pytest.raises(ValueError, match=f"more than {2**22} items, and says that it has 2$"):
+        leastsq(lambda x: Overlong(), LINEAR_START)
+
+
+def test_residuals_in_a_list_are_not_counted_as_inner_items() -> None:
+    """Of which no more than 2**22 are looked into."""
+    many, more = [1.0] * (2**22 + 1), np.zeros(2**22 + 2)
+    with pytest.raises(TypeError, match=f"N={2**22 + 2} must not exceed .* M={2**22 + 1}$"):
+        leastsq(lambda x: many, more)
+
+
+def test_as_many_inner_items_as_are_looked_into_name_the_shape() -> None:
+    row = [1.0] * 2**21
+    with pytest.raises(ValueError, match=rf"shape \(2, {2**21}\); residuals must be"):
+        leastsq(lambda x: [row, row], LINEAR_START)
+    with pytest.raises(ValueError, match=f"nested sequences of more than {2**22} items$"):
+        leastsq(lambda x: [row, row, [1.0]], LINEAR_START)
+
+
+def test_a_jacobian_may_have_twice_its_items_and_2_to_the_22_more() -> None:
+    row = [0.0] * (2**22 + 31)
+    with pytest.raises(ValueError, match=f"^Dfun .* of more than {2**22 + 2 * 5 * 3} items$"):
+        leastsq(linear, LINEAR_START, Dfun=lambda x: [row])

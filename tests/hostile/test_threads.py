@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 from alone import run_alone
-from bits import assert_same_bits, packed
+from bits import Counted, assert_same_bits, packed
 from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_jacobian
 from together import THREADS, Spinner, assert_same_bits_together, switching, together
 
@@ -168,6 +168,75 @@ def test_fork_while_another_thread_factors() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+# Turns of another thread that it only gets while MINPACK works without the GIL.
+MANY = 20
+
+
+def turns_after_calls(func: Callable[[Any], Any], n: int, **options: Any) -> list[int]:
+    """Fit, and return how many turns another thread got after each call, until the next."""
+    begins: list[int] = []
+    ends: list[int] = []
+
+    def noted(function: Any) -> Any:
+        def call(x: Any) -> Any:
+            begins.append(spinner.turns)
+            result = function(x)
+            ends.append(spinner.turns)
+            return result
+
+        return call
+
+    if "Dfun" in options:
+        options["Dfun"] = noted(options["Dfun"])
+    with Spinner() as spinner:
+        leastsq(noted(func), np.zeros(n), full_output=True, **options)
+        begins.append(spinner.turns)
+    return [after - before for before, after in zip(ends, begins[1:], strict=True)]
+
+
+@pytest.mark.thread_unsafe(reason="other threads would take turns too")
+@pytest.mark.parametrize(("qr", "n"), [("minpack", 300), ("blocked", 700)])
+@pytest.mark.parametrize("with_jacobian", [False, True])
+def test_another_thread_makes_progress_while_a_shorter_step_is_sought(
+    with_jacobian: bool, qr: str, n: int
+) -> None:
+    matrix = np.random.default_rng(4).normal(size=(n, n))
+    calls_before = 2 if with_jacobian else 1 + n
+
+    def func(x: Any) -> Any:
+        residuals = matrix @ x - 1.0
+        return residuals * np.nan if counted.calls == trial else residuals
+
+    # Dfun is called before the trial, but not counted.
+    trial = calls_before if with_jacobian else calls_before + 1
+    counted = Counted(func)
+    options = {"Dfun": lambda x: matrix} if with_jacobian else {}
+    turns = turns_after_calls(counted, n, maxfev=trial + 1, qr=qr, **options)
+    assert counted.calls > trial
+    assert turns[calls_before] > MANY
+
+
+@pytest.mark.thread_unsafe(reason="other threads would take turns too")
+def test_another_thread_makes_progress_during_every_factorisation_of_differences() -> None:
+    m, n = 1000, 300
+    matrix = np.random.default_rng(5).normal(size=(m, n))
+    func = Counted(lambda x: matrix @ x - 1.0)
+    turns = turns_after_calls(func, n, qr="minpack", ftol=0.0, xtol=0.0, maxfev=n + 3)
+    # The start, a Jacobian, a trial that is accepted, and the second Jacobian.
+    assert func.calls > 2 * n + 2
+    assert turns[n] > MANY
+    assert turns[2 * n + 1] > MANY
+
+
+@pytest.mark.shim
+def test_a_fit_that_leaves_the_gil_to_factor_and_keeps_it_to_retry() -> None:
+    """Many residuals of few variables: whoever takes the GIL twice would wait for ever."""
+    matrix = np.random.default_rng(1).normal(size=(30_000, 10))
+    x, ier = leastsq(lambda x: matrix @ (x - 1.0), np.zeros(10))
+    assert ier in (1, 2, 3)
+    np.testing.assert_allclose(x, 1.0, rtol=1e-12)
 
 
 # No state
