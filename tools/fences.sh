@@ -2,24 +2,13 @@
 # Where a mistake in C or Fortran is to be caught: the tests under AddressSanitizer and valgrind, and
 # the measure of what they run. Each has a build of its own. Sourced by ./dev.
 
-# What reaches most of the shim in a minute or two; and, valgrind being slow, what it is most about.
-readonly quick_for_sanitize="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
-    tests/test_allocation_failure.py tests/test_survivors_shim.py tests/test_blocked_contract.py
-    tests/test_blocked_arrays.py
-    tests/test_blocked_threads.py tests/test_curve_fit_shim.py tests/test_compiled_calls.py
-    tests/test_many_shim.py tests/test_many_compiled.py tests/test_many_batch.py"
-readonly quick_for_valgrind="tests/test_contract_callbacks.py tests/test_contract_exceptions.py
-    tests/test_contract_jacobian.py tests/test_contract_not_finite.py"
-# What runs every line.
-readonly all_for_coverage="tests/test_config.py tests/test_contract_*.py tests/test_hostile_*.py
-    tests/test_survivors_*.py tests/test_routines.py tests/test_result_protocols.py tests/test_bits_mgh.py
-    tests/test_threads.py tests/test_blocked_qr.py tests/test_blocked_contract.py tests/test_blocked_threads.py
-    tests/test_blocked_arrays.py
-    tests/test_typing.py tests/test_curve_fit_*.py tests/test_compiled_*.py tests/test_lanes.py tests/test_many_*.py
-    tests/test_report*.py tests/test_compare_*.py tests/test_nist.py
-    tests/test_problems.py"
-readonly all_for_valgrind="tests/test_contract_*.py tests/test_hostile_*.py tests/test_many_compiled.py
-    tests/test_many_batch.py"
+# The tests that say nothing under a checker of memory: they look at the files of the build, at pages
+# and at other programs, or else have a marker.
+readonly not_about_memory="--ignore=tests/project --ignore=tests/compare"
+
+# marked MARKER FOLDER...: the files there that have the marker. Others are not even imported: of what
+# they import much takes longer than the tests where every instruction is looked at.
+marked() { grep -rl --include='test_*.py' "mark\.$1\b" "${@:2}" | sort; }
 
 # build_instrumented NAME SETUP_OPTION...: the package and the programs of tests/native, into
 # build/NAME, and installed with its symbols into build/NAME-site.
@@ -66,20 +55,6 @@ with_build() {
         "PYMINPACK_LAST_TEST=$PWD/build/$name/last-test")
 }
 
-# The tests that say nothing under a checker of memory: they look at the files of the build, at pages
-# and at other programs, or at what Python and glibc do with memory, in whose place the checker is.
-not_about_memory() {
-    local name
-    for name in benchmarks{,_many} build clients compare_{command,docs,report,run,solvers} demo docs docs_clients docstrings \
-        fences leaks memory_state mutation pipeline pools project site wheel; do
-        echo "--ignore=tests/test_$name.py"
-    done
-    # These limit the address space, of which a checker takes terabytes.
-    for name in hostile_sizes blocked_contract; do
-        echo "--deselect=tests/test_$name.py::test_what_cannot_fit_is_refused_before_it_is_allocated"
-    done
-}
-
 # finish NAME STATUS: 1 is pytest's report of failures; beyond it the process may have died without.
 finish() {
     local last_test=build/$1/last-test
@@ -110,12 +85,13 @@ build_sanitized() {
 
 # sanitize [--quick] PYTEST_ARGUMENT...
 sanitize() {
-    local status=0 library preload=
+    local status=0 library preload="" which="not memory"
     local -a runner
     if [ "${1:-}" = --quick ]; then
         shift
-        # shellcheck disable=SC2086  # a list of files
-        set -- $quick_for_sanitize "$@"
+        which="shim and not memory"
+        # shellcheck disable=SC2046  # a list of files
+        set -- $(marked shim tests) "$@"
     fi
     build_sanitized
     with_build sanitize
@@ -124,14 +100,14 @@ sanitize() {
     for library in libasan.so libstdc++.so; do
         preload+="$($(first_command "${CC:-cc}" gcc) -print-file-name=$library) "
     done
-    # What leaks is for tests/test_leaks.py: CPython keeps much to the end. A failed allocation is a
+    # What leaks is for tests/hostile/test_leaks.py: CPython keeps much to the end. A failed allocation is a
     # MemoryError here as everywhere. abort, so that Python's faulthandler tells the line.
-    # shellcheck disable=SC2046  # a list of options
+    # shellcheck disable=SC2086  # a list of options
     "${runner[@]}" \
         "LD_PRELOAD=$preload$PWD/build/sanitize/plain_malloc.so" \
         ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:abort_on_error=1:detect_stack_use_after_return=1 \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:abort_on_error=1 \
-        .venv/bin/python -m pytest -p pytest_fences --capture=sys $(not_about_memory) "$@" || status=$?
+        .venv/bin/python -m pytest -p pytest_fences --capture=sys $not_about_memory -m "$which" "$@" || status=$?
     finish sanitize "$status"
 }
 
@@ -143,27 +119,30 @@ build_for_valgrind() {
 
 # memcheck [--all] PYTEST_ARGUMENT...
 memcheck() {
-    local status=0 log=build/valgrind/log selection=$quick_for_valgrind
+    local status=0 log=build/valgrind/log marker=callbacks which="not memory"
     local -a runner
     if [ "${1:-}" = --all ]; then
         shift
-        selection=$all_for_valgrind
+        marker=shim
     fi
-    # shellcheck disable=SC2086  # a list of files
-    names_tests "$@" || set -- $selection "$@"
+    if ! names_tests "$@"; then
+        which="$marker and not memory and not process"
+        # shellcheck disable=SC2046  # a list of files
+        set -- $(marked $marker tests/contract tests/hostile tests/many) "$@"
+    fi
     build_for_valgrind
     with_build valgrind
     rm -f "$log"
     # Importing hypothesis takes as long as the tests, and plugins would. valgrind computes long
     # double with 64 bits, which NumPy finds odd.
-    # shellcheck disable=SC2046  # a list of options
+    # shellcheck disable=SC2086  # a list of options
     "${runner[@]}" "LD_PRELOAD=$PWD/build/valgrind/plain_malloc.so" \
         PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
         valgrind --quiet --error-exitcode=99 --exit-on-first-error=yes --leak-check=no --fair-sched=yes \
         --num-callers=40 --child-silent-after-fork=yes --suppressions=tools/valgrind.supp \
         --log-file="$log" \
         .venv/bin/python -m pytest -p pytest_fences -p no:cacheprovider \
-        -W 'ignore:Signature b:UserWarning' $(not_about_memory) "$@" || status=$?
+        -W 'ignore:Signature b:UserWarning' $not_about_memory -m "$which" "$@" || status=$?
     [ ! -s "$log" ] || cat "$log" >&2
     finish valgrind "$status"
 }
@@ -186,9 +165,8 @@ coverage() {
     find "$folder" -name '*.gcda' -exec rm {} +
     .venv/bin/coverage erase
     if ! names_tests "$@"; then
-        "${runner[@]}" .venv/bin/python -m pytest -q tests/test_allocation_failure.py || status=$?
-        # shellcheck disable=SC2086  # a list of files
-        set -- $all_for_coverage "$@"
+        "${runner[@]}" .venv/bin/python -m pytest -q tests/hostile/test_allocation_failure.py || status=$?
+        set -- tests --ignore=tests/project -m "not process and not thorough" "$@"
     fi
     "${runner[@]}" .venv/bin/coverage run -m pytest "$@" || status=$?
     .venv/bin/coverage combine --quiet

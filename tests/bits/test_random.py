@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 import pyminpack
 
-pytestmark = pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON),
+]
 
 Array = NDArray[np.float64]
 

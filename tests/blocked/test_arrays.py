@@ -20,6 +20,8 @@ from rosenbrock import START, WITH_JACOBIAN, rosenbrock, rosenbrock_jacobian
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 # Without chunks, with them, with many differences, with steps that are sought without the GIL, and
 # with differences that are much memory.
 SIZES = [(700, 7), (40_000, 10), (300, 100), (300, 130)]

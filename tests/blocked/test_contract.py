@@ -18,6 +18,8 @@ from rosenbrock import START, rosenbrock, rosenbrock_jacobian
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 FOUND = (1, 2, 3, 4)
 # Without chunks, few columns and many; with chunks.
 SIZES = [(3, 2), (700, 7), (60, 60), (600, 64)]
@@ -326,6 +328,7 @@ def too_large() -> None:
     assert leastsq(rosenbrock, START, qr="blocked")[1] in FOUND
 
 
+@pytest.mark.memory  # a checker takes terabytes of addresses
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 def test_what_cannot_fit_is_refused_before_it_is_allocated() -> None:
     run_alone(too_large)

@@ -27,6 +27,8 @@ from nist_cases import cases as nist_cases
 from pyminpack import leastsq
 from pyminpack.compare.mgh import CASES, Case
 
+pytestmark = pytest.mark.thorough
+
 FOUND = (1, 2, 3, 4)
 Order = tuple[Integers, Integers]
 

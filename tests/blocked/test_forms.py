@@ -17,6 +17,8 @@ from wrappers import Subclass
 
 from pyminpack import _core, leastsq
 
+pytestmark = pytest.mark.thorough
+
 
 def _strided(a: Doubles, down: int, right: int) -> Doubles:
     """Return the matrix in larger memory, every so many rows and columns of it."""

@@ -19,7 +19,10 @@ from peak_memory import peak_memory
 
 from pyminpack import _core
 
-pytestmark = pytest.mark.thread_unsafe(reason="measures the memory of all threads")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.thread_unsafe(reason="measures the memory of all threads"),
+]
 
 
 def peak(m: int, n: int, dfun: bool, order: Any = "C", **options: Any) -> int:

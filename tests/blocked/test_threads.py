@@ -18,6 +18,8 @@ from together import THREADS, Spinner, assert_same_bits_together, switching, tog
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 CHANGED = "the array that Dfun returned changed its shape or memory while it was read"
 
 

@@ -34,6 +34,8 @@ from native_forms import (
 
 from pyminpack import _core, compiled
 
+pytestmark = pytest.mark.shim
+
 
 @pytest.fixture
 def decay(compiled_library: Path) -> Any:

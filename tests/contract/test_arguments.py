@@ -15,6 +15,8 @@ from wrappers import Subclass
 import pyminpack
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 T = np.linspace(0.0, 4.0, 9)
 Y = 3.0 * np.exp(-0.7 * T) + np.array([0.02, -0.01, 0.03, 0.0, -0.02, 0.01, 0.0, -0.03, 0.02])
 

@@ -19,6 +19,8 @@ from wrappers import ArrayLike, Sequence, Subclass
 
 from pyminpack import leastsq
 
+pytestmark = [pytest.mark.shim, pytest.mark.callbacks]
+
 
 def strided(r: Any) -> Any:
     return np.repeat(r, 3)[::3]

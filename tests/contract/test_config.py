@@ -11,6 +11,8 @@ from linear import LINEAR_START, linear
 import pyminpack
 from pyminpack import _core
 
+pytestmark = pytest.mark.shim
+
 
 def test_show_config_tells_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
     items = pyminpack.show_config(mode="dict")

@@ -22,6 +22,8 @@ from wrappers import raising_in
 
 from pyminpack import _core, leastsq
 
+pytestmark = [pytest.mark.shim, pytest.mark.callbacks]
+
 
 class Trouble(BaseException):
     pass

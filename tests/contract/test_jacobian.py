@@ -15,6 +15,8 @@ from wrappers import ArrayLike, Subclass
 
 from pyminpack import leastsq
 
+pytestmark = [pytest.mark.shim, pytest.mark.callbacks]
+
 
 def transposed(x: Any) -> Any:
     return rosenbrock_jacobian(x).T

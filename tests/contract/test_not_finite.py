@@ -16,6 +16,8 @@ from rosenbrock import (
 
 from pyminpack import leastsq
 
+pytestmark = [pytest.mark.shim, pytest.mark.callbacks]
+
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dfun", [None, rosenbrock_jacobian])

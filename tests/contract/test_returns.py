@@ -12,6 +12,8 @@ from rosenbrock import START, rosenbrock, rosenbrock_jacobian
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 T = np.linspace(0.0, 3.0, 20)
 Y = 2.0 * np.exp(-1.3 * T) + 0.5 + 0.01 * np.cos(7.0 * T)
 

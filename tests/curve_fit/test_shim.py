@@ -13,6 +13,8 @@ from bits import Counted, assert_same_bits
 
 from pyminpack import _core, curve_fit
 
+pytestmark = pytest.mark.shim
+
 M = 4
 X = np.array([1.0, 2.0])
 Y = np.arange(4.0)

@@ -16,6 +16,8 @@ from bits import assert_same_bits, packed
 
 from pyminpack import leastsq
 
+pytestmark = [pytest.mark.shim, pytest.mark.process]
+
 run_rounds = functools.partial(run_script, "allocation_rounds.py")
 POINTER = np.dtype(np.intp).itemsize
 DOUBLE = np.dtype(np.float64).itemsize

@@ -27,6 +27,8 @@ from rosenbrock import PLAIN, START, WITH_JACOBIAN, fit, rosenbrock, rosenbrock_
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 # What kind of callable
 
 

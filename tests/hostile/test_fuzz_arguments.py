@@ -23,6 +23,8 @@ from wrappers import ArrayLike
 
 from pyminpack import _core, leastsq
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = 1000
 TALLY = Tally("arguments")
 

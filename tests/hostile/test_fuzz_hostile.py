@@ -32,6 +32,8 @@ from strategies import NOT_FINITE, SPECIAL, Array, Problem, options, problems
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = 1200
 TALLY = Tally("hostile")
 

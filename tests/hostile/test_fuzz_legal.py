@@ -32,7 +32,10 @@ from strategies import Array, Problem, options, problems
 
 from pyminpack import leastsq
 
-pytestmark = pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not argonne.AVAILABLE, reason=argonne.REASON),
+]
 
 EXAMPLES = 2000
 TALLY = Tally("legal")

@@ -23,7 +23,7 @@ from wrappers import Sequence
 from pyminpack import leastsq
 
 # Signals reach the main thread only.
-pytestmark = pytest.mark.thread_unsafe(reason="signals")
+pytestmark = [pytest.mark.shim, pytest.mark.thread_unsafe(reason="signals")]
 
 # Long enough to be interrupted, and some ten seconds if nothing does it.
 FOREVER: dict[str, Any] = {"ftol": 0.0, "xtol": 0.0, "maxfev": 10**7}

@@ -9,6 +9,8 @@ import leak_scenarios
 import pytest
 from alone import run_script
 
+pytestmark = [pytest.mark.memory, pytest.mark.process]
+
 run_rounds = functools.partial(run_script, "leak_rounds.py")
 GROUPS = [group.__name__ for group in leak_scenarios.GROUPS]
 

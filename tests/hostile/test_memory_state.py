@@ -9,6 +9,8 @@ import sys
 import pytest
 from alone import SUPPORT
 
+pytestmark = [pytest.mark.memory, pytest.mark.process]
+
 SCRIPT = SUPPORT / "fits_digest.py"
 
 # MALLOC_PERTURB_ is glibc's: memory handed out is filled with the complement of the byte, memory

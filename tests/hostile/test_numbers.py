@@ -18,7 +18,7 @@ from pyminpack import leastsq
 
 FOUND = (1, 2, 3, 4)
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.shim, pytest.mark.filterwarnings("error")]
 
 
 def norm(values: Any) -> float:

@@ -32,6 +32,8 @@ import pyminpack
 from pyminpack import FitError, OptimizeWarning, curve_fit, leastsq
 from pyminpack.compare.mgh import CASES
 
+pytestmark = [pytest.mark.memory, pytest.mark.process]
+
 START_METHODS = multiprocessing.get_all_start_methods()
 
 T = np.linspace(0.0, 4.0, 12)

@@ -18,6 +18,8 @@ from wrappers import Sequence
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 
 class Dying:
     """Gives its array away, and does something to it when it goes."""

@@ -20,6 +20,8 @@ from wrappers import ArrayLike, Sequence, Subclass
 
 from pyminpack import leastsq
 
+pytestmark = pytest.mark.shim
+
 CALLS = [1, 2, 4]
 
 

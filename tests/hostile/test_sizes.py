@@ -19,6 +19,8 @@ from rosenbrock import PLAIN, START, fit, rosenbrock
 
 from pyminpack import _core, leastsq
 
+pytestmark = pytest.mark.shim
+
 FOUND = (1, 2, 3, 4)
 MEGABYTE = 2**20
 # A child may address this much, and must not come near it.
@@ -100,6 +102,7 @@ def too_large() -> None:
         assert most_memory() < USED, refusals
 
 
+@pytest.mark.memory  # a checker takes terabytes of addresses
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 def test_what_cannot_fit_is_refused_before_it_is_allocated() -> None:
     run_alone(too_large)

@@ -14,6 +14,8 @@ from rosenbrock import read_only
 
 from pyminpack import _core, compiled, leastsq_many
 
+pytestmark = pytest.mark.shim
+
 
 def batch_of(library: Path, **replaced: Any) -> tuple[Any, ...]:
     x0 = starts()

@@ -27,6 +27,8 @@ from rosenbrock import read_only
 
 from pyminpack import ManyFits, _core, compiled, leastsq, leastsq_many
 
+pytestmark = pytest.mark.shim
+
 # What a row of data is told to do: nothing, NaN at the start, at a later call, and to stop.
 SCRIPTS = [
     AS_USUAL,

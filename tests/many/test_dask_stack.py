@@ -22,6 +22,8 @@ assert str(EXAMPLES) in sys.path
 
 import pixel_map  # noqa: E402
 
+pytestmark = pytest.mark.process
+
 SIZE = 40
 # Those of the times first: cut, they are put together again.
 CHUNKS = [(16, 40, 40), (16, 13, 40), (5, 8, 16), (1, 40, 7)]

@@ -20,6 +20,8 @@ assert str(EXAMPLES) in sys.path
 
 import pixel_map  # noqa: E402
 
+pytestmark = pytest.mark.process
+
 
 def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(EXAMPLES / "pixel_map.py"), *map(str, arguments)]

@@ -17,6 +17,8 @@ from wrappers import Subclass, raising_in
 
 from pyminpack import _core, leastsq_many
 
+pytestmark = pytest.mark.shim
+
 B, M, N = 5, 12, 3
 PROBLEM = fractions(B)
 OPTIONS = (1e-8, 1e-8, 0.0, 100.0, 800, None, _core.QR_AUTO)

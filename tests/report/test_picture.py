@@ -19,6 +19,8 @@ from tooling import ROOT
 from pyminpack import _report, leastsq, report
 from pyminpack._report_band import normal_quantile, standard_deviation, student_quantile
 
+pytestmark = pytest.mark.thread_unsafe(reason="matplotlib is not made for threads")
+
 stats = pytest.importorskip("scipy.stats", reason="SciPy's quantiles are the oracle")
 matplotlib = pytest.importorskip("matplotlib", reason="the pictures need it")
 figure_module = pytest.importorskip("matplotlib.figure")
