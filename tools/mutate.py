@@ -31,25 +31,56 @@ DEFAULT += [f"src/{name}.c" for name in ("large", "owned")]
 
 # The tests that judge, by file or else by language, in the order in which they run unless an
 # earlier mutant fell to another. A routine is judged by its own comparison with Argonne's routine.
-_LOOP = [f"routines::test_{name}" for name in ("solvers", "scaling", "printing")]
-_LOOP += ["routines::test_tolerances_to_the_last_bit", "routines::test_stopped_at_every_call"]
-_LOOP += ["routines::test_improper_input", "routines::test_diag_is_not_looked_at_unless_asked"]
-_LOOP += ["survivors_fortran"]
-_SHIM = [f"contract_{name}" for name in ("returns", "callbacks", "exceptions", "jacobian")]
-_SHIM += ["contract_not_finite", "contract_arguments", "config", "blocked_contract"]
-_SHIM += ["survivors_shim", "survivors_steps"]
-_SHIM += ["result_protocols", "hostile_callbacks", "hostile_results"]
+
+
+def _of(file: str, *names: str) -> list[str]:
+    return [f"tests/{file}::test_{name}" for name in names]
+
+
+_SOLVERS = "tests/bits/test_solvers.py"
+_SHIM = [
+    *(f"tests/contract/test_{name}.py" for name in ("returns", "callbacks", "exceptions")),
+    *(f"tests/contract/test_{name}.py" for name in ("jacobian", "not_finite", "arguments")),
+    *("tests/contract/test_config.py", "tests/blocked/test_contract.py"),
+    *(f"tests/hostile/test_{name}.py" for name in ("protocols", "callbacks", "results")),
+    *_of(
+        "hostile/test_numbers.py",
+        "what_is_saved_before_a_step_to_infinity_is_freed",
+        "a_jacobian_whose_norm_overflows_leads_to_no_call_of_func",
+        "func_is_not_called_where_one_variable_is_nan",
+        "only_the_point_is_looked_at_before_func_is_called",
+    ),
+    *_of(
+        "hostile/test_sizes.py",
+        "more_residuals_than_a_c_int_counts",
+        "a_sequence_is_listed_to_its_limit_and_not_one_item_further",
+        "residuals_in_a_list_are_not_counted_as_inner_items",
+        "as_many_inner_items_as_are_looked_into_name_the_shape",
+        "a_jacobian_may_have_twice_its_items_and_2_to_the_22_more",
+    ),
+    *_of(
+        "hostile/test_threads.py",
+        "another_thread_makes_progress_while_a_shorter_step_is_sought",
+        "another_thread_makes_progress_during_every_factorisation_of_differences",
+        "a_fit_that_leaves_the_gil_to_factor_and_keeps_it_to_retry",
+    ),
+]
+_LMPAR = ("lmpar", "lmpar_near_its_answers", "lmpar_at_the_limits")
+_LMPAR += ("lmpar_stops_on_the_edge_of_its_tolerance",)
+_QRFAC = ("qrfac", "qrfac_at_the_limits", "qrfac_between_columns_of_one_length")
+_QRFAC += ("qrfac_on_the_edge_of_a_fresh_norm",)
+_QRSOLV = ("qrsolv", "qrsolv_between_elements_of_one_size", "lmpar")
 TESTS = {
-    "lmpar": [
-        "routines::test_lmpar",
-        "routines::test_lmpar_near_its_answers",
-        "survivors_fortran",
-    ],
-    "qrfac": ["routines::test_qrfac", "routines::test_qrfac_at_the_limits", "survivors_fortran"],
-    "qrsolv": ["routines::test_qrsolv", "routines::test_lmpar", "survivors_fortran"],
-    **{f"lm_{name}": _LOOP for name in ("iteration", "trial", "fit", "model")},
-    **{name: [*_SHIM, "blocked_arrays", "blocked_fits"] for name in ("large", "owned")},
-    "f90": ["routines", "survivors_fortran"],
+    **{
+        name: [*_of("bits/test_routines.py", *tests), _SOLVERS]
+        for name, tests in (("lmpar", _LMPAR), ("qrfac", _QRFAC), ("qrsolv", _QRSOLV))
+    },
+    **{f"lm_{name}": [_SOLVERS] for name in ("iteration", "trial", "fit", "model")},
+    **{
+        name: [*_SHIM, "tests/blocked/test_arrays.py", "tests/blocked/test_fits.py"]
+        for name in ("large", "owned")
+    },
+    "f90": ["tests/bits/test_routines.py", _SOLVERS],
     "c": _SHIM,
     "py": _SHIM,
 }
@@ -59,13 +90,7 @@ VERDICTS = ("killed", "timed out", "invalid", "elsewhere", "equivalent", "unreac
 def tests_of(file: str) -> tuple[str, ...]:
     """The tests that judge a file, as pytest is given them."""
     stem, _, suffix = Path(file).name.partition(".")
-    found = []
-    for name in TESTS.get(stem, TESTS[suffix]):
-        module, colons, function = name.partition("::")
-        path = f"tests/test_{module}.py"
-        if (ROOT / path).exists():
-            found.append(path + colons + function)
-    return tuple(found)
+    return tuple(TESTS.get(stem, TESTS[suffix]))
 
 
 # The record: {file: {"source": digest, "mutants": {key: {...}}}}.
@@ -102,7 +127,7 @@ def explain(file: str, key: str, entry: dict[str, Any]) -> tuple[str, str]:
         return "unreached", kind["reason"]
     slow = entry.get("elsewhere", {"verdict": "not judged"})
     if slow["verdict"] in ("killed", "timed out"):
-        test = slow["by"].rpartition("/")[2]
+        test = slow["by"].removeprefix("tests/")
         return "elsewhere", f"{kind['reason']} `{test}`" + (
             ", under the sanitizers." if kind.get("sanitized") else "."
         )
@@ -152,7 +177,7 @@ def judge_elsewhere(files: list[str], record: dict[str, Any]) -> None:
             entry = record[file]["mutants"].get(mutant.key, {"verdict": ""})
             kind = elsewhere(file, mutant.key) if entry["verdict"] == "survived" else None
             if kind and "tests" in kind and (file, mutant.key) not in equivalents():
-                tests = tuple(f"tests/test_{name}.py" for name in kind["tests"])
+                tests = tuple(kind["tests"])
                 groups.setdefault((kind.get("sanitized", False), tests), []).append((mutant, entry))
     for (sanitized, tests), found in groups.items():
         passed = {test: digest(test) for test in tests}

@@ -142,7 +142,7 @@ def test_correlated_data_agree_with_scipy(seed: int) -> None:
 # NIST
 
 
-# From the first start of BoxBOD the Jacobian becomes zero in a column: tests/test_nist.py.
+# From the first start of BoxBOD the Jacobian becomes zero in a column: tests/bits/test_nist.py.
 STARTS = {name: (2,) if name == "BoxBOD" else (1, 2) for name in DATASETS}
 
 
@@ -156,7 +156,7 @@ def recorded_fit(name: str, start: int) -> tuple[Recorded, Any]:
 
 @each_set
 def test_nists_certified_values(dataset: Dataset) -> None:
-    """To the digits that leastsq's record has, which has its floor in tests/test_nist.py."""
+    """To the digits that leastsq's record has, which has its floor in tests/bits/test_nist.py."""
     case = Case(dataset.name, 2, "tight", "exact")
     popt, pcov, infodict, _, _ = curve_fit(
         lambda x, *b: dataset.model(np.array(b)),

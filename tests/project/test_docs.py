@@ -22,7 +22,7 @@ from tooling import find_tool
 DIRECTIVES = {"{toctree}", "{eval-rst}", "{fortran-modules}", "{drawing}"}
 LAYOUT = {"{grid}", "{grid-item-card}"}
 
-# What it does to lmfit ends with a process; tests/test_docs_clients.py runs it in one.
+# What it does to lmfit ends with a process; tests/project/test_docs_clients.py runs it in one.
 OF_ITS_OWN = {"docs/clients.md"}
 
 # FCN has arguments that not every program needs.

@@ -41,11 +41,14 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def test_the_smoke_test_of_wheels_passes_here() -> None:
-    command = [sys.executable, str(ROOT / "tests" / "smoke.py")]
+    command = [sys.executable, str(ROOT / "tests" / "support" / "smoke.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "all is well"
-    assert SETTINGS["tool"]["cibuildwheel"]["test-command"] == "python {project}/tests/smoke.py"
+    assert (
+        SETTINGS["tool"]["cibuildwheel"]["test-command"]
+        == "python {project}/tests/support/smoke.py"
+    )
 
 
 @pytest.mark.parametrize("platform", BUILDS)

@@ -1,6 +1,6 @@
 """Print what fits of every kind come to, bit for bit: a digest a line, after its ier.
 
-tests/test_memory_state.py runs this with memory in various states.
+tests/hostile/test_memory_state.py runs this with memory in various states.
 
 Usage: fits_digest.py [NUMBER], which is left in the memory that each fit is given.
 """

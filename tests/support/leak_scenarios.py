@@ -1,7 +1,7 @@
 """What a fit can end with, as a table: success in every form, and every kind of failure.
 
-tests/leak_rounds.py runs the rows over and over and looks at what stays behind;
-tests/allocation_rounds.py and tests/fits_digest.py run rows in a bad state of memory.
+leak_rounds.py runs the rows over and over and looks at what stays behind; allocation_rounds.py and
+fits_digest.py run rows in a bad state of memory.
 """
 
 from __future__ import annotations
