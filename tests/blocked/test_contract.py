@@ -342,3 +342,20 @@ def test_a_jacobian_that_runs_backwards_in_memory() -> None:
         blocked(lambda x: a @ x - 1.0, np.ones(3), Dfun=lambda x, j=j: j) for j in (a, backwards)
     )
     assert_same_bits(one, two)
+
+
+def test_r_of_a_fit_by_blocks_that_ends_by_ftol() -> None:
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
+    _, _, info, _, ier = leastsq(
+        lambda x: matrix @ x - [1.0, 2.0, 4.0],
+        [1.0, 1.0],
+        Dfun=lambda x: matrix,
+        ftol=1e-3,
+        xtol=0.0,
+        qr="blocked",
+        full_output=True,
+    )
+    assert ier == 1
+    r = np.triu(info["fjac"].T[:2])
+    ordered = matrix[:, info["ipvt"] - 1]
+    np.testing.assert_allclose(r.T @ r, ordered.T @ ordered, rtol=1e-12)

@@ -232,20 +232,3 @@ def test_tied_pivots() -> None:
         equal = np.repeat(f[:, None], n, axis=1)
         r = factors(equal, f).r
         assert np.linalg.norm(r[1:]) <= bound(100, n) * np.linalg.norm(r[0])
-
-
-def test_r_of_a_fit_by_blocks_that_ends_by_ftol() -> None:
-    matrix = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
-    _, _, info, _, ier = leastsq(
-        lambda x: matrix @ x - [1.0, 2.0, 4.0],
-        [1.0, 1.0],
-        Dfun=lambda x: matrix,
-        ftol=1e-3,
-        xtol=0.0,
-        qr="blocked",
-        full_output=True,
-    )
-    assert ier == 1
-    r = np.triu(info["fjac"].T[:2])
-    ordered = matrix[:, info["ipvt"] - 1]
-    np.testing.assert_allclose(r.T @ r, ordered.T @ ordered, rtol=1e-12)
