@@ -5,7 +5,7 @@ use dpmpar, only: epsmch
 use enorm, only: column_norms, enorm_
 implicit none (type, external)
 private
-public :: qrfac_, factor
+public :: qrfac_, factor_columns
 
 contains
 
@@ -46,11 +46,23 @@ pure subroutine qrfac_(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind
         !! shape (n); work: the norms from which the running ones in `rdiag` were last computed
         !! afresh; may be the same array as `rdiag` without pivoting
 
-    call factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa)
+    ! Locals
+    integer(ip) :: j
+
+    call column_norms(m, n, a, lda, acnorm)
+    do j = 1, n
+        rdiag(j) = acnorm(j)
+    end do
+    if (pivot /= 0) then
+        call factor_columns(m, n, a, lda, rdiag, wa, ipvt)
+    else
+        call factor_columns(m, n, a, lda, rdiag, wa)
+    end if
 end subroutine qrfac_
 
-pure subroutine factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa, rhs)
-!! `qrfac_`, and the reflections applied to a right-hand side on the way.
+pure subroutine factor_columns(m, n, a, lda, rdiag, wa, ipvt, rhs)
+!! `qrfac_` from the norms of the columns on, with the reflections applied to a right-hand side on the
+!! way.
 
     ! Inputs
     integer(ip), intent(in) :: m
@@ -59,40 +71,32 @@ pure subroutine factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa, rhs)
         !! number of columns
     integer(ip), intent(in) :: lda
         !! leading dimension of `a`, at least m
-    integer(ip), intent(in) :: pivot
-        !! nonzero to pivot
-    integer(ip), intent(in) :: lipvt
-        !! size of `ipvt`: n with pivoting, else 1 will do
 
     ! In-outputs
     real(dp), intent(inout) :: a(lda, n)
         !! shape (lda, n); as for `qrfac_`
+    real(dp), intent(inout) :: rdiag(n)
+        !! shape (n); on entry the norms of the columns of A, on exit the diagonal of R
     real(dp), intent(inout), optional :: rhs(m)
         !! shape (m); on entry a vector b, on exit Q'*b
 
     ! Outputs
-    integer(ip), intent(inout) :: ipvt(lipvt)
-        !! shape (lipvt); as for `qrfac_`
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); the diagonal of R
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the columns of A
     real(dp), intent(inout) :: wa(n)
         !! shape (n); work, as for `qrfac_`
+    integer(ip), intent(inout), optional :: ipvt(n)
+        !! shape (n); given: to pivot, and the permutation
 
     ! Locals
     integer(ip) :: j, k
     real(dp) :: norm
 
-    call column_norms(m, n, a, lda, acnorm)
     do j = 1, n
-        rdiag(j) = acnorm(j)
         wa(j) = rdiag(j)
-        if (pivot /= 0) ipvt(j) = j
+        if (present(ipvt)) ipvt(j) = j
     end do
 
     do j = 1, min(m, n)
-        if (pivot /= 0) call bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
+        if (present(ipvt)) call bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
         if (j == 1) then
             norm = rdiag(1) ! of the whole column, which is as it came
         else
@@ -108,7 +112,7 @@ pure subroutine factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa, rhs)
             else
                 call reflect_rest(m - j + 1, n - j, a(j, j), a(j, min(j + 1, n)), lda)
             end if
-            if (pivot /= 0) then
+            if (present(ipvt)) then
                 do k = j + 1, n
                     if (rdiag(k) /= 0) call downdate_norm(m - j, a(j, k), rdiag(k), wa(k))
                 end do
@@ -116,7 +120,7 @@ pure subroutine factor(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa, rhs)
         end if
         rdiag(j) = -norm
     end do
-end subroutine factor
+end subroutine factor_columns
 
 pure subroutine bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
 !! Exchange column j with the first of the columns j to n whose remaining norm is largest.

@@ -1,132 +1,117 @@
-module lm_displaced
-!! The Jacobian by forward differences for drivers that have the residuals at all displaced points
-!! before they form it. The steps and quotients are those of `fdjac2_`.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_ptr
-use fdjac2, only: difference_root, difference_step
-use qr_blocked, only: blocked_spare, blocked_tall_differences, blocked_tall_end, blocked_tall_start
+module lm_differences_mod
+!! The Jacobian by forward differences (user guide, section 2.4): where the residuals are wanted, and
+!! what becomes of them.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_ptr, c_f_pointer
+use dpmpar, only: epsmch
+use extrema, only: larger
+use lm_fit_mod, only: lm_fit, lm_spare
+use qr_blocked, only: qr_differences, qr_end, qr_start
 implicit none (type, external)
 private
-public :: lm_displace, lm_steps, lm_quotients, lm_reduce
+public :: lm_steps, lm_reduce, difference_root, difference_step, quotients
 
 contains
 
-pure subroutine lm_displace(n, x, epsfcn, points, steps) bind(c, name="lm_displace")
-!! The points: each is x with one variable displaced.
+subroutine lm_steps(fit, epsfcn, steps) bind(c, name="lm_steps")
+!! How far each variable is displaced from x.
 
     ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the point
-    real(dp), intent(in) :: epsfcn
+    type(lm_fit), intent(in) :: fit
+        !! the fit
+    real(dp), intent(in), value :: epsfcn
         !! relative error of the residuals; below the machine precision it counts as that
 
     ! Outputs
-    real(dp), intent(inout) :: points(n, n)
-        !! shape (n, n); a column for each point
-    real(dp), intent(inout) :: steps(n)
-        !! shape (n); how far each variable is displaced
-
-    ! Locals
-    integer(ip) :: j
-
-    call lm_steps(n, x, epsfcn, steps)
-    do j = 1, n
-        points(:, j) = x
-        points(j, j) = x(j) + steps(j)
-    end do
-end subroutine lm_displace
-
-pure subroutine lm_steps(n, x, epsfcn, steps) bind(c, name="lm_steps")
-!! How far each variable is displaced.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the point
-    real(dp), intent(in) :: epsfcn
-        !! relative error of the residuals; below the machine precision it counts as that
-
-    ! Outputs
-    real(dp), intent(inout) :: steps(n)
+    real(dp), intent(inout) :: steps(fit%n)
         !! shape (n); the steps
 
     ! Locals
+    real(dp), pointer, contiguous :: x(:)
     real(dp) :: root
     integer(ip) :: j
 
+    call c_f_pointer(fit%x, x, [fit%n])
     root = difference_root(epsfcn)
-    do j = 1, n
+    do j = 1, fit%n
         steps(j) = difference_step(x(j), root)
     end do
 end subroutine lm_steps
 
-pure subroutine lm_quotients(m, n, fvec, steps, fjac) bind(c, name="lm_quotients")
-!! The quotients of differences.
+pure real(dp) function difference_root(epsfcn)
+!! The relative step of differences.
+
+    ! Inputs
+    real(dp), intent(in) :: epsfcn
+        !! relative error of the residuals
+
+    difference_root = sqrt(larger(epsfcn, epsmch))
+end function difference_root
+
+pure real(dp) function difference_step(xj, root)
+!! How far a variable is displaced.
+
+    ! Inputs
+    real(dp), intent(in) :: xj
+        !! the variable
+    real(dp), intent(in) :: root
+        !! the relative step, as `difference_root` gives it
+
+    difference_step = root * abs(xj)
+    if (difference_step == 0) difference_step = root
+end function difference_step
+
+pure subroutine quotients(m, f, step, column)
+!! From the residuals at a displaced point to a column of the Jacobian.
 
     ! Inputs
     integer(ip), intent(in) :: m
         !! number of residuals
-    integer(ip), intent(in) :: n
-        !! number of variables
-    real(dp), intent(in) :: fvec(m)
-        !! shape (m); the residuals at the point
-    real(dp), intent(in) :: steps(n)
-        !! shape (n); how far each variable is displaced
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(in) :: step
+        !! how far the variable was displaced
 
     ! In-outputs
-    real(dp), intent(inout) :: fjac(m, n)
-        !! shape (m, n); on entry the residuals at the displaced points, on exit the Jacobian
+    real(dp), intent(inout) :: column(m)
+        !! shape (m); on entry the residuals there, on exit the quotients
 
-    ! Locals
-    integer(ip) :: j
+    column = (column - f) / step
+end subroutine quotients
 
-    do j = 1, n
-        fjac(:, j) = (fjac(:, j) - fvec) / steps(j)
-    end do
-end subroutine lm_quotients
-
-pure subroutine lm_reduce(isa, m, n, points, fvec, steps, r, ldr, qtf, spare) &
-    bind(c, name="lm_reduce")
-!! The triangle that `lm_proceed` takes for the Jacobian. A column of R has the factor of the
-!! Jacobian's, so that the differences themselves can be factored, and only R is divided by the
-!! steps.
+subroutine lm_reduce(fit, m, points, f, steps) bind(c, name="lm_reduce")
+!! By blocks: the triangle that stands for the Jacobian, without pivoting, and in the column behind
+!! it what belongs to it of Q'*f, for `lm_triangle`. A column of R has the factor of the Jacobian's,
+!! so that the differences themselves can be factored, and only R is divided by the steps.
 
     ! Inputs
-    integer(ip), intent(in) :: isa
-        !! the instruction set
-    integer(ip), intent(in) :: m
+    integer(ip), intent(in), value :: m
         !! number of residuals
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    type(c_ptr), intent(in) :: points(n)
+    type(c_ptr), intent(in) :: points(*)
         !! shape (n); where the residuals at the displaced points are, m of them each
-    real(dp), intent(in) :: fvec(m)
-        !! shape (m); the residuals
-    real(dp), intent(in) :: steps(n)
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(in) :: steps(*)
         !! shape (n); how far each variable was displaced
 
-    ! Outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the triangle
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*fvec
-    real(dp), intent(inout) :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work
+    ! In-outputs
+    type(lm_fit), intent(inout) :: fit
+        !! the fit; where its `r` leads is written to
 
     ! Locals
-    integer(ip) :: j
+    real(dp), pointer, contiguous :: r(:, :), spare(:)
+    integer(ip) :: n, i, j
 
-    call blocked_tall_start(n, r, ldr, spare)
-    call blocked_tall_differences(isa, m, n, points, fvec, r, ldr, spare)
-    call blocked_tall_end(n, r, ldr, spare)
+    n = fit%n
+    call c_f_pointer(fit%r, r, [fit%ldr, n + 1])
+    call c_f_pointer(fit%spare, spare, [lm_spare(n, fit%isa)])
+    call qr_start(n, r, spare)
+    call qr_differences(fit%isa, m, n, points, f, r, spare)
+    call qr_end(n, r, spare)
     do j = 1, n
-        r(1:j, j) = r(1:j, j) / steps(j)
+        do i = 1, j
+            r(i, j) = r(i, j) / steps(j)
+        end do
     end do
-    qtf = r(1:n, n + 1)
 end subroutine lm_reduce
 
-end module lm_displaced
+end module lm_differences_mod

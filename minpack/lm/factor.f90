@@ -1,127 +1,120 @@
-module lm_factors
-!! From a Jacobian, or a triangle that stands for it, to R, Q'*f and the norms of the columns.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_blocked, only: blocked_spare, blocked_triangle
-use qrfac, only: factor
+module lm_factor_mod
+!! From a Jacobian, or a triangle that stands for it, to what the iteration wants of it: R with its
+!! pivots, Q'*f and the norms of the columns.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_f_pointer
+use lm_differences_mod, only: quotients
+use enorm, only: column_norms
+use lm_fit_mod, only: lm_fit, lm_spare
+use qr_blocked, only: qr_triangle
+use qrfac, only: factor_columns
 implicit none (type, external)
 private
-public :: factor_jacobian, factor_triangle
+public :: lm_factor, lm_triangle
 
 integer(ip), parameter :: by_blocks = 48
     !! the least order of a triangle whose factorisation by blocks is the quicker one
 
 contains
 
-pure subroutine factor_jacobian(m, n, fvec, fjac, ldfjac, ipvt, qtf, rdiag, acnorm, work, qtfull)
-!! Factor the Jacobian as MINPACK does, column by column.
+subroutine lm_factor(fit, m, f, steps, qtfull) bind(c, name="lm_factor")
+!! Factor the Jacobian, which is in `fit%r`, column by column, as MINPACK does.
+
+    ! Inputs
+    integer(ip), intent(in), value :: m
+        !! number of residuals
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the residuals at x
+    real(dp), intent(in), optional :: steps(*)
+        !! shape (n); given: in `fit%r` are the residuals where each variable is displaced so far
+
+    ! In-outputs
+    type(lm_fit), intent(inout) :: fit
+        !! the fit
+
+    ! Outputs
+    real(dp), intent(inout) :: qtfull(m)
+        !! shape (m); work: all of Q'*f
+
+    ! Locals
+    real(dp), pointer, contiguous :: jacobian(:, :)
+    integer(ip) :: j
+
+    if (present(steps)) then
+        call c_f_pointer(fit%r, jacobian, [fit%ldr, fit%n])
+        do j = 1, fit%n
+            call quotients(m, f, steps(j), jacobian(:, j))
+        end do
+    end if
+    qtfull = f
+    call factor_matrix(fit, m, qtfull)
+end subroutine lm_factor
+
+subroutine lm_triangle(fit) bind(c, name="lm_triangle")
+!! Factor the triangle that stands for the Jacobian, in `fit%r`, where the column behind it is what
+!! belongs to it of Q'*f.
+
+    ! In-outputs
+    type(lm_fit), intent(inout) :: fit
+        !! the fit
+
+    ! Locals
+    real(dp), pointer, contiguous :: r(:, :), qtf(:), acnorm(:), work(:), spare(:)
+    integer(ip), pointer, contiguous :: ipvt(:)
+    integer(ip) :: n, j
+
+    n = fit%n
+    call c_f_pointer(fit%r, r, [fit%ldr, n + 1])
+    call c_f_pointer(fit%qtf, qtf, [n])
+    call c_f_pointer(fit%acnorm, acnorm, [n])
+    call c_f_pointer(fit%work, work, [n])
+    call c_f_pointer(fit%ipvt, ipvt, [n])
+    call c_f_pointer(fit%spare, spare, [lm_spare(n, fit%isa)])
+
+    if (n < by_blocks) then
+        call factor_matrix(fit, n, r(1:n, n + 1))
+        return
+    end if
+    do j = 1, n
+        qtf(j) = r(j, n + 1)
+    end do
+    call qr_triangle(fit%isa, n, r, qtf, ipvt, work, acnorm, spare)
+end subroutine lm_triangle
+
+subroutine factor_matrix(fit, m, rhs)
+!! Factor the m by n matrix in `fit%r`, as MINPACK does.
 
     ! Inputs
     integer(ip), intent(in) :: m
-        !! number of residuals
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`
-    real(dp), intent(in) :: fvec(m)
-        !! shape (m); the residuals at x
+        !! number of rows
 
     ! In-outputs
-    real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); on entry the Jacobian, on exit its factors
-
-    ! Outputs
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*f(x)
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); work: the diagonal of R
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the Jacobian's columns
-    real(dp), intent(inout) :: work(n)
-        !! shape (n); work
-    real(dp), intent(inout) :: qtfull(m)
-        !! shape (m); work: all of Q'*f(x)
+    type(lm_fit), intent(inout) :: fit
+        !! the fit
+    real(dp), intent(inout) :: rhs(m)
+        !! shape (m); on entry a vector f, on exit Q'*f
 
     ! Locals
-    integer(ip), parameter :: pivoting = 1
+    real(dp), pointer, contiguous :: a(:, :), qtf(:), acnorm(:), work(:)
+    integer(ip), pointer, contiguous :: ipvt(:)
+    integer(ip) :: n, j
 
-    qtfull = fvec
-    call factor(m, n, fjac, ldfjac, pivoting, ipvt, n, rdiag, acnorm, work, qtfull)
-    call settle_factors(n, fjac, ldfjac, rdiag, qtfull, qtf)
-end subroutine factor_jacobian
+    n = fit%n
+    call c_f_pointer(fit%r, a, [fit%ldr, n])
+    call c_f_pointer(fit%qtf, qtf, [n])
+    call c_f_pointer(fit%acnorm, acnorm, [n])
+    call c_f_pointer(fit%work, work, [n])
+    call c_f_pointer(fit%ipvt, ipvt, [n])
 
-pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, spare)
-!! Factor the triangle that stands for the Jacobian; a small one as MINPACK does.
-
-    ! Inputs
-    integer(ip), intent(in) :: isa
-        !! the instruction set
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the triangle, on exit R with pivoting
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); on entry what belongs to the triangle, on exit the first n components of
-        !! Q'*f(x)
-
-    ! Outputs
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); work: the diagonal of R
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the Jacobian's columns
-    real(dp), intent(inout) :: work(n)
-        !! shape (n); work
-    real(dp), intent(inout) :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work
-
-    ! Locals
-    integer(ip), parameter :: pivoting = 1
-
-    if (n >= by_blocks) then
-        call blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, spare)
-        return
-    end if
-    spare(1:n) = qtf
-    call factor(n, n, r, ldr, pivoting, ipvt, n, rdiag, acnorm, work, spare)
-    call settle_factors(n, r, ldr, rdiag, spare, qtf)
-end subroutine factor_triangle
-
-pure subroutine settle_factors(n, fjac, ldfjac, rdiag, qtfull, qtf)
-!! Put the diagonal of R where the reflections' leading elements stood, and take what is needed of
-!! Q'*f.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`
-    real(dp), intent(in) :: rdiag(n)
-        !! shape (n); the diagonal of R
-    real(dp), intent(in) :: qtfull(n)
-        !! shape (n); the first n components of Q'*f
-
-    ! In-outputs
-    real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); the factors as `qrfac_` leaves them, on exit with R's diagonal
-
-    ! Outputs
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the first n components of Q'*f
-
-    ! Locals
-    integer(ip) :: j
-
+    call column_norms(m, n, a, fit%ldr, acnorm)
+    ! The diagonal of R comes where Q'*f is to be, and goes to its place before that does.
     do j = 1, n
-        fjac(j, j) = rdiag(j)
-        qtf(j) = qtfull(j)
+        qtf(j) = acnorm(j)
     end do
-end subroutine settle_factors
+    call factor_columns(m, n, a, fit%ldr, qtf, work, ipvt, rhs)
+    do j = 1, n
+        a(j, j) = qtf(j)
+        qtf(j) = rhs(j)
+    end do
+end subroutine factor_matrix
 
-end module lm_factors
+end module lm_factor_mod

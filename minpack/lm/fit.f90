@@ -1,21 +1,24 @@
-module lm_fit
-!! The state of one Levenberg-Marquardt fit between two requests, and its beginning.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+module lm_fit_mod
+!! One Levenberg-Marquardt fit between two requests: all that outlives them.
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr, &
+                                       c_f_pointer
+use enorm, only: enorm_
+use qr_blocked, only: qr_norm, qr_spare
 implicit none (type, external)
 private
-public :: lm_state, lm_start, lm_ask
+public :: lm_fit, lm_begin, lm_norm, lm_spare, ask
 
 integer(ip), parameter, public :: finished = 0
     !! no more requests: `info` says why
 integer(ip), parameter, public :: want_residual = 1
-    !! the residuals at `x` go to `fvec`
+    !! the residuals at `x` are wanted, and of them the norm
 integer(ip), parameter, public :: want_jacobian = 2
-    !! the Jacobian at `x` goes to `fjac`
+    !! the factors of the Jacobian at `x` are wanted
 integer(ip), parameter, public :: want_trial = 3
-    !! the residuals at `trial` go to `ftrial`
+    !! the residuals at `trial` are wanted, and of them the norm
 
-type, bind(c) :: lm_state
-    !! One fit between two requests. The names are those of the paper where it has one.
+type, bind(c) :: lm_fit
+    !! The names are those of the paper where it has one. What a pointer leads to is the caller's.
     integer(ip) :: request
         !! what the iteration waits for
     integer(ip) :: info
@@ -25,17 +28,27 @@ type, bind(c) :: lm_state
     integer(ip) :: njev
         !! Jacobians asked for so far
     integer(ip) :: iter
-        !! outer iterations, from 1: the Jacobian of the current one belongs to x
+        !! outer iterations, from 1; it grows where a trial point becomes x
     integer(ip) :: maxfev
-        !! limit of `nfev`
+        !! limit of `nfev`, positive; tested after each trial point
     integer(ip) :: mode
         !! 2: the caller's `diag` is kept; any other: it follows the column norms
     integer(ip) :: jacobian_cost
         !! evaluations of the residuals that one Jacobian takes: n by differences, else 0
-    real(dp) :: ftol, xtol, gtol
-        !! the three tolerances
+    integer(ip) :: n
+        !! number of variables, positive
+    integer(ip) :: ldr
+        !! leading dimension of `r`: by blocks `qr_lead(n)`, else at least the number of residuals
+    integer(ip) :: isa
+        !! the instruction set for work by blocks; negative: column by column, as MINPACK does
+    real(dp) :: ftol
+        !! relative error wanted in the sum of squares, >= 0
+    real(dp) :: xtol
+        !! relative error wanted in x, >= 0
+    real(dp) :: gtol
+        !! orthogonality wanted between f(x) and the columns of the Jacobian, >= 0
     real(dp) :: factor
-        !! the first step bound, in units of ||D*x||
+        !! the first step bound, in units of ||D*x||, positive
     real(dp) :: delta
         !! the step bound: ||D*p|| <= delta
     real(dp) :: par
@@ -48,71 +61,72 @@ type, bind(c) :: lm_state
         !! ||D*p|| of the step p under trial
     real(dp) :: gnorm
         !! largest cosine between f(x) and a column of the Jacobian
-end type lm_state
+    type(c_ptr) :: x
+        !! shape (n); the best point so far
+    type(c_ptr) :: diag
+        !! shape (n); the diagonal of D, positive
+    type(c_ptr) :: qtf
+        !! shape (n); the first n components of Q'*f(x)
+    type(c_ptr) :: acnorm
+        !! shape (n); the norms of the Jacobian's columns
+    type(c_ptr) :: step
+        !! shape (n); the step p under trial
+    type(c_ptr) :: trial
+        !! shape (n); x + p
+    type(c_ptr) :: work
+        !! shape (n); free between requests
+    type(c_ptr) :: more
+        !! shape (n); free between requests
+    type(c_ptr) :: r
+        !! shape (ldr, n), by blocks (ldr, n + 1); in the upper triangle R of the Jacobian's
+        !! factorisation J*P = Q*R, below it MINPACK's own
+    type(c_ptr) :: ipvt
+        !! shape (n), integers; column j of J*P is column ipvt(j) of J
+    type(c_ptr) :: spare
+        !! shape (lm_spare(n, isa)); free between requests
+end type lm_fit
 
 contains
 
-pure subroutine lm_start(state, m, n, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, factor, &
-                         jacobian_cost) bind(c, name="lm_start")
-!! Begin a fit: the first request is for the residuals at x, or, where an argument is improper,
-!! the fit is finished with info 0.
+subroutine lm_begin(fit, m) bind(c, name="lm_begin")
+!! Begin a fit whose options and pointers are set, from the point in `x`: the first request is for
+!! the residuals there, or, where an argument is improper, the fit is finished with info 0.
 
     ! Inputs
-    integer(ip), intent(in) :: m
+    integer(ip), intent(in), value :: m
         !! number of residuals, at least n
-    integer(ip), intent(in) :: n
-        !! number of variables, positive
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of the Jacobian, at least m
-    real(dp), intent(in) :: ftol
-        !! relative error wanted in the sum of squares, >= 0
-    real(dp), intent(in) :: xtol
-        !! relative error wanted in x, >= 0
-    real(dp), intent(in) :: gtol
-        !! orthogonality wanted between f(x) and the columns of the Jacobian, >= 0
-    integer(ip), intent(in) :: maxfev
-        !! limit of the evaluations, positive
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); with mode 2 the diagonal of D, positive
-    integer(ip), intent(in) :: mode
-        !! 2: scale by `diag`; any other: by the column norms of the Jacobian
-    real(dp), intent(in) :: factor
-        !! the first step bound in units of ||D*x||, positive
-    integer(ip), intent(in) :: jacobian_cost
-        !! evaluations of the residuals that one Jacobian takes
 
-    ! Outputs
-    type(lm_state), intent(out) :: state
+    ! In-outputs
+    type(lm_fit), intent(inout) :: fit
         !! the fit
 
-    state%ftol = ftol
-    state%xtol = xtol
-    state%gtol = gtol
-    state%factor = factor
-    state%maxfev = maxfev
-    state%mode = mode
-    state%jacobian_cost = jacobian_cost
-    state%info = 0
-    state%nfev = 0
-    state%njev = 0
-    state%iter = 1
-    state%par = 0
-    state%delta = 0
-    state%fnorm = 0
-    state%xnorm = 0
-    state%pnorm = 0
-    state%gnorm = 0
+    ! Locals
+    real(dp), pointer, contiguous :: diag(:)
 
-    state%request = finished
-    if (n <= 0 .or. m < n .or. ldfjac < m) return
-    if (ftol < 0 .or. xtol < 0 .or. gtol < 0 .or. maxfev <= 0 .or. factor <= 0) return
-    if (mode == 2) then
+    fit%info = 0
+    fit%nfev = 0
+    fit%njev = 0
+    fit%iter = 1
+    fit%par = 0
+    fit%delta = 0
+    fit%fnorm = 0
+    fit%xnorm = 0
+    fit%pnorm = 0
+    fit%gnorm = 0
+
+    fit%request = finished
+    if (fit%n <= 0 .or. m < fit%n) return
+    if (fit%isa < 0 .and. fit%ldr < m) return
+    if (fit%ftol < 0 .or. fit%xtol < 0 .or. fit%gtol < 0) return
+    if (fit%maxfev <= 0 .or. fit%factor <= 0) return
+    if (fit%mode == 2) then
+        call c_f_pointer(fit%diag, diag, [fit%n])
         if (any(diag <= 0)) return
     end if
-    call lm_ask(state, want_residual)
-end subroutine lm_start
+    call ask(fit, want_residual)
+end subroutine lm_begin
 
-pure subroutine lm_ask(state, request)
+pure subroutine ask(fit, request)
 !! Put a request and count the evaluations that it costs.
 
     ! Inputs
@@ -120,16 +134,47 @@ pure subroutine lm_ask(state, request)
         !! the request
 
     ! In-outputs
-    type(lm_state), intent(inout) :: state
+    type(lm_fit), intent(inout) :: fit
         !! the fit
 
-    state%request = request
+    fit%request = request
     if (request == want_jacobian) then
-        state%njev = state%njev + 1
-        state%nfev = state%nfev + state%jacobian_cost
+        fit%njev = fit%njev + 1
+        fit%nfev = fit%nfev + fit%jacobian_cost
     else
-        state%nfev = state%nfev + 1
+        fit%nfev = fit%nfev + 1
     end if
-end subroutine lm_ask
+end subroutine ask
 
-end module lm_fit
+pure real(dp) function lm_norm(fit, m, f) bind(c, name="lm_norm")
+!! The norm of residuals.
+
+    ! Inputs
+    type(lm_fit), intent(in) :: fit
+        !! the fit
+    integer(ip), intent(in), value :: m
+        !! number of residuals
+    real(dp), intent(in) :: f(m)
+        !! shape (m); the residuals
+
+    if (fit%isa < 0) then
+        lm_norm = enorm_(m, f)
+    else
+        lm_norm = qr_norm(fit%isa, m, f)
+    end if
+end function lm_norm
+
+pure integer(wide_ip) function lm_spare(n, isa) bind(c, name="lm_spare")
+!! The number of elements that `spare` of a fit has to have.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of variables
+    integer(ip), intent(in), value :: isa
+        !! the instruction set; negative: as MINPACK does
+
+    lm_spare = n
+    if (isa >= 0) lm_spare = n + qr_spare(n)
+end function lm_spare
+
+end module lm_fit_mod

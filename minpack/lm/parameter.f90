@@ -1,166 +1,157 @@
-module lmpar
+module lm_parameter_mod
 !! The Levenberg-Marquardt parameter.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_f_pointer
 use dpmpar, only: dwarf
 use enorm, only: enorm_
 use extrema, only: larger, smaller
-use qr_blocked, only: blocked_damped, blocked_spare
+use lm_fit_mod, only: lm_fit, lm_spare
+use qr_blocked, only: qr_damped_
 use qrsolv, only: qrsolv_
 implicit none (type, external)
 private
-public :: lmpar_, find_parameter
+public :: find_parameter
 
 contains
 
-pure subroutine lmpar_(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2) &
-    bind(c, name="lmpar_")
-!! Find par >= 0 such that the solution x of A*x = b, sqrt(par)*D*x = 0 in the sense of least
-!! squares has ||D*x|| within a tenth of delta, or par = 0 and ||D*x|| <= 1.1*delta
-!! (More 1978, section 5, algorithm 5.5; user guide, section 1.8).
+subroutine find_parameter(fit)
+!! Find `fit%par` >= 0 such that the solution p of J*p = f, sqrt(par)*D*p = 0 in the sense of least
+!! squares has ||D*p|| within a tenth of `fit%delta`, or par = 0 and ||D*p|| <= 1.1*delta
+!! (More 1978, section 5, algorithm 5.5; user guide, section 1.8). On entry `fit%par` is a first
+!! guess; `fit%step` becomes p.
 !!
-!! With phi(par) = ||D*x(par)|| - delta, convex and falling, the iteration is Newton's for the
-!! zero of 1/||D*x|| - 1/delta, kept between a lower and an upper bound. Two steps are usual; ten
+!! With phi(par) = ||D*p(par)|| - delta, convex and falling, the iteration is Newton's for the
+!! zero of 1/||D*p|| - 1/delta, kept between a lower and an upper bound. Two steps are usual; ten
 !! are the limit.
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); column j of A*P is column ipvt(j) of A
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D, no element zero
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the first n components of Q'*b
-    real(dp), intent(in) :: delta
-        !! the bound on ||D*x||, positive
-
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
-        !! the strict lower triangle is the strict upper triangle of the last S of `qrsolv_`,
-        !! transposed
-    real(dp), intent(inout) :: par
-        !! on entry a first guess, >= 0; on exit the parameter
-
-    ! Outputs
-    real(dp), intent(out) :: x(n)
-        !! shape (n); the solution for `par`
-    real(dp), intent(inout) :: sdiag(n)
-        !! shape (n); the diagonal of S, unless par is 0
-    real(dp), intent(out) :: wa1(n)
-        !! shape (n); work
-    real(dp), intent(out) :: wa2(n)
-        !! shape (n); work
-
-    call find_parameter(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2)
-end subroutine lmpar_
-
-pure subroutine find_parameter(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2, isa, &
-                               spare)
-!! `lmpar_`, by blocks where `isa` is given.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); column j of A*P is column ipvt(j) of A
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D, no element zero
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the first n components of Q'*b
-    real(dp), intent(in) :: delta
-        !! the bound on ||D*x||, positive
-    integer(ip), intent(in), optional :: isa
-        !! given: solve by blocks, for that instruction set
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
-        !! the strict lower triangle is the strict upper triangle of the last S of `qrsolv_`,
-        !! transposed
-    real(dp), intent(inout) :: par
-        !! on entry a first guess, >= 0; on exit the parameter
-
-    ! Outputs
-    real(dp), intent(out) :: x(n)
-        !! shape (n); the solution for `par`
-    real(dp), intent(inout) :: sdiag(n)
-        !! shape (n); the diagonal of S, unless par is 0
-    real(dp), intent(out) :: wa1(n)
-        !! shape (n); work
-    real(dp), intent(out) :: wa2(n)
-        !! shape (n); work
-    real(dp), intent(inout), optional :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work, to be given with `isa`
+    type(lm_fit), intent(inout) :: fit
+        !! the fit; of R the upper triangle stays, and the strict lower triangle becomes the strict
+        !! upper triangle of the last S of `qrsolv_`, transposed
 
     ! Locals
     integer(ip), parameter :: max_steps = 10
     real(dp), parameter :: tenth = 0.1_dp, thousandth = 0.001_dp
-    integer(ip) :: step
-    integer(ip) :: rank
-    real(dp) :: dxnorm
-    real(dp) :: gnorm
-    real(dp) :: lower, upper
-    real(dp) :: phi, last_phi
-    real(dp) :: root
+    real(dp), pointer, contiguous :: diag(:), qtf(:), p(:), wa1(:), wa2(:), sdiag(:), r(:, :)
+    integer(ip), pointer, contiguous :: ipvt(:)
+    integer(ip) :: n, step, rank
+    real(dp) :: dpnorm, gnorm, lower, upper, phi, last_phi, par
 
-    call gauss_newton(n, r, ldr, ipvt, qtb, x, wa1, rank)
-    wa2 = diag * x
-    dxnorm = enorm_(n, wa2)
-    phi = dxnorm - delta
-    if (phi <= tenth * delta) then
-        par = 0
+    n = fit%n
+    call c_f_pointer(fit%diag, diag, [n])
+    call c_f_pointer(fit%qtf, qtf, [n])
+    call c_f_pointer(fit%step, p, [n])
+    call c_f_pointer(fit%work, wa1, [n])
+    call c_f_pointer(fit%more, wa2, [n])
+    call c_f_pointer(fit%spare, sdiag, [n])
+    call c_f_pointer(fit%r, r, [fit%ldr, n])
+    call c_f_pointer(fit%ipvt, ipvt, [n])
+
+    call gauss_newton(n, r, fit%ldr, ipvt, qtf, p, wa1, rank)
+    dpnorm = scaled_norm(n, diag, p, wa2)
+    phi = dpnorm - fit%delta
+    if (phi <= tenth * fit%delta) then
+        fit%par = 0
         return
     end if
 
     ! The Newton step from par = 0 is a lower bound; without full rank phi has no derivative there.
     lower = 0
     if (rank >= n) then
-        call scaled_direction(n, ipvt, diag, wa2, dxnorm, wa1)
-        call solve_transposed(n, r, ldr, wa1)
-        lower = newton_correction(n, phi, delta, wa1)
+        call scaled_direction(n, ipvt, diag, wa2, dpnorm, wa1)
+        call solve_transposed(n, r, fit%ldr, wa1)
+        lower = newton_correction(n, phi, fit%delta, wa1)
     end if
 
-    ! ||D*x|| cannot exceed ||inv(D)*P*R'*Q'*b|| / par, which gives the upper bound.
-    call scaled_gradient(n, r, ldr, ipvt, diag, qtb, wa1)
+    ! ||D*p|| cannot exceed ||inv(D)*P*R'*Q'*f|| / par, which gives the upper bound.
+    call scaled_gradient(n, r, fit%ldr, ipvt, diag, qtf, wa1)
     gnorm = enorm_(n, wa1)
-    upper = gnorm / delta
-    if (upper == 0) upper = dwarf / smaller(delta, tenth)
+    upper = gnorm / fit%delta
+    if (upper == 0) upper = dwarf / smaller(fit%delta, tenth)
 
-    par = larger(par, lower)
+    par = larger(fit%par, lower)
     par = smaller(par, upper)
-    if (par == 0) par = gnorm / dxnorm
+    if (par == 0) par = gnorm / dpnorm
 
     do step = 1, max_steps
         if (par == 0) par = larger(dwarf, thousandth * upper)
-        root = sqrt(par)
-        wa1 = root * diag
-        if (present(isa)) then
-            call blocked_damped(isa, n, r, ldr, ipvt, wa1, qtb, x, sdiag, spare)
-        else
-            call qrsolv_(n, r, ldr, ipvt, wa1, qtb, x, sdiag, wa2)
-        end if
-        wa2 = diag * x
-        dxnorm = enorm_(n, wa2)
+        call solve_damped(fit, par)
+        dpnorm = scaled_norm(n, diag, p, wa2)
         last_phi = phi
-        phi = dxnorm - delta
+        phi = dpnorm - fit%delta
 
-        if (abs(phi) <= tenth * delta) exit
+        if (abs(phi) <= tenth * fit%delta) exit
         ! With R singular phi may stay below zero however small par becomes.
         if (lower == 0 .and. phi <= last_phi .and. last_phi < 0) exit
         if (step == max_steps) exit
 
-        call scaled_direction(n, ipvt, diag, wa2, dxnorm, wa1)
-        call solve_lower(n, r, ldr, sdiag, wa1)
+        call scaled_direction(n, ipvt, diag, wa2, dpnorm, wa1)
+        call solve_lower(n, r, fit%ldr, sdiag, wa1)
         if (phi > 0) lower = larger(lower, par)
         if (phi < 0) upper = smaller(upper, par)
-        par = larger(lower, par + newton_correction(n, phi, delta, wa1))
+        par = larger(lower, par + newton_correction(n, phi, fit%delta, wa1))
     end do
+    fit%par = par
 end subroutine find_parameter
+
+subroutine solve_damped(fit, par)
+!! `fit%step` becomes the solution p for a parameter; S comes with it, its diagonal in `fit%spare`.
+
+    ! Inputs
+    real(dp), intent(in) :: par
+        !! the parameter
+
+    ! In-outputs
+    type(lm_fit), intent(inout) :: fit
+        !! the fit
+
+    ! Locals
+    real(dp), pointer, contiguous :: diag(:), qtf(:), p(:), damping(:), wa2(:), spare(:), r(:, :)
+    integer(ip), pointer, contiguous :: ipvt(:)
+    integer(ip) :: n, j
+    real(dp) :: root
+
+    n = fit%n
+    call c_f_pointer(fit%diag, diag, [n])
+    call c_f_pointer(fit%qtf, qtf, [n])
+    call c_f_pointer(fit%step, p, [n])
+    call c_f_pointer(fit%work, damping, [n])
+    call c_f_pointer(fit%more, wa2, [n])
+    call c_f_pointer(fit%spare, spare, [lm_spare(n, fit%isa)])
+    call c_f_pointer(fit%r, r, [fit%ldr, n])
+    call c_f_pointer(fit%ipvt, ipvt, [n])
+
+    root = sqrt(par)
+    do j = 1, n
+        damping(j) = root * diag(j)
+    end do
+    if (fit%isa < 0) then
+        call qrsolv_(n, r, fit%ldr, ipvt, damping, qtf, p, spare, wa2)
+    else
+        do j = 1, n
+            p(j) = qtf(j)
+        end do
+        call qr_damped_(fit%isa, n, r, ipvt, damping, p, spare, spare(n + 1:))
+    end if
+end subroutine solve_damped
+
+real(dp) function scaled_norm(n, diag, p, scaled)
+!! ||D*p||, and D*p itself.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! number of variables
+    real(dp), intent(in) :: diag(n)
+        !! shape (n); the diagonal of D
+    real(dp), intent(in) :: p(n)
+        !! shape (n); p
+
+    ! Outputs
+    real(dp), intent(out) :: scaled(n)
+        !! shape (n); D*p
+
+    scaled = diag * p
+    scaled_norm = enorm_(n, scaled)
+end function scaled_norm
 
 pure subroutine gauss_newton(n, r, ldr, ipvt, qtb, x, wa, rank)
 !! The Gauss-Newton direction: solve R*P'*x = Q'*b, a least-squares solution where R is singular.
@@ -344,4 +335,4 @@ pure real(dp) function newton_correction(n, phi, delta, y)
     newton_correction = ((phi / delta) / norm) / norm
 end function newton_correction
 
-end module lmpar
+end module lm_parameter_mod

@@ -2,11 +2,10 @@ module fdjac2
 !! The Jacobian by forward differences.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use callbacks, only: residual_callback
-use dpmpar, only: epsmch
-use extrema, only: larger
+use lm_differences_mod, only: difference_root, difference_step, quotients
 implicit none (type, external)
 private
-public :: fdjac2_, difference_root, difference_step
+public :: fdjac2_
 
 contains
 
@@ -57,37 +56,9 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
         call fcn(m, n, x, wa, iflag)
         if (iflag < 0) return
         x(j) = xj
-        fjac(1:m, j) = (wa - fvec) / h
+        fjac(1:m, j) = wa
+        call quotients(m, fvec, h, fjac(1, j))
     end do
 end subroutine fdjac2_
-
-pure function difference_root(epsfcn)
-!! The relative step of differences.
-
-    ! Inputs
-    real(dp), intent(in) :: epsfcn
-        !! relative error of the residuals; below the machine precision it counts as that
-
-    ! Result
-    real(dp) :: difference_root
-
-    difference_root = sqrt(larger(epsfcn, epsmch))
-end function difference_root
-
-pure function difference_step(xj, root)
-!! How far a variable is displaced.
-
-    ! Inputs
-    real(dp), intent(in) :: xj
-        !! the variable
-    real(dp), intent(in) :: root
-        !! the relative step, as `difference_root` gives it
-
-    ! Result
-    real(dp) :: difference_step
-
-    difference_step = root * abs(xj)
-    if (difference_step == 0) difference_step = root
-end function difference_step
 
 end module fdjac2

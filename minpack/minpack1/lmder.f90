@@ -1,9 +1,10 @@
 module lmder
 !! Least squares by Levenberg-Marquardt with the user's Jacobian.
-use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_loc
 use callbacks, only: jacobian_callback
-use lm_fit, only: lm_state, lm_start, finished, want_residual, want_jacobian
-use lm_iteration, only: lm_advance
+use lm_advance_mod, only: lm_advance
+use lm_factor_mod, only: lm_factor
+use lm_fit_mod, only: lm_fit, lm_begin, lm_norm, finished, want_residual, want_jacobian
 implicit none (type, external)
 private
 public :: lmder_, lmder1_
@@ -41,15 +42,15 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
         !! before the return
 
     ! In-outputs
-    real(dp), intent(inout) :: x(n)
+    real(dp), intent(inout), target :: x(n)
         !! shape (n); on entry the start, on exit the best point
-    real(dp), intent(inout) :: diag(n)
+    real(dp), intent(inout), target :: diag(n)
         !! shape (n); the diagonal of D: on entry with mode 2 positive, otherwise set here
 
     ! Outputs
     real(dp), intent(inout) :: fvec(m)
         !! shape (m); the residuals at x
-    real(dp), intent(inout) :: fjac(ldfjac, n)
+    real(dp), intent(inout), target :: fjac(ldfjac, n)
         !! shape (ldfjac, n); the upper triangle of the first n rows is R of the last Jacobian,
         !! J*P = Q*R; what is below belongs to the computation of Q
     integer(ip), intent(out) :: info
@@ -59,50 +60,80 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
         !! calls of fcn for residuals
     integer(ip), intent(out) :: njev
         !! calls of fcn for the Jacobian
-    integer(ip), intent(inout) :: ipvt(n)
+    integer(ip), intent(inout), target :: ipvt(n)
         !! shape (n); column j of J*P is column ipvt(j) of J
-    real(dp), intent(inout) :: qtf(n)
+    real(dp), intent(inout), target :: qtf(n)
         !! shape (n); the first n components of Q'*fvec, fvec being that of the last Jacobian
-    real(dp), intent(inout) :: wa1(n)
+    real(dp), intent(inout), target :: wa1(n)
         !! shape (n); work
-    real(dp), intent(inout) :: wa2(n)
+    real(dp), intent(inout), target :: wa2(n)
         !! shape (n); work
-    real(dp), intent(inout) :: wa3(n)
+    real(dp), intent(inout), target :: wa3(n)
         !! shape (n); work
-    real(dp), intent(inout) :: wa4(m)
+    real(dp), intent(inout), target :: wa4(m)
         !! shape (m); work
 
     ! Locals
-    type(lm_state) :: state
-    integer(ip) :: iflag
-    integer(ip), parameter :: jacobian_cost = 0
+    type(lm_fit) :: fit
+    real(dp) :: fnorm
+    integer(ip) :: iflag, iter
 
-    call lm_start(state, m, n, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, factor, jacobian_cost)
+    fit%n = n
+    fit%ldr = ldfjac
+    fit%isa = -1
+    fit%ftol = ftol
+    fit%xtol = xtol
+    fit%gtol = gtol
+    fit%maxfev = maxfev
+    fit%mode = mode
+    fit%factor = factor
+    fit%jacobian_cost = 0
+    fit%x = c_loc(x)
+    fit%diag = c_loc(diag)
+    fit%r = c_loc(fjac)
+    fit%ipvt = c_loc(ipvt)
+    fit%qtf = c_loc(qtf)
+    fit%step = c_loc(wa1)
+    fit%trial = c_loc(wa2)
+    fit%work = c_loc(wa3)
+    fit%more = c_loc(wa4)
+    ! Both are free where the trial point is written, and MINPACK's caller has no more room.
+    fit%acnorm = fit%trial
+    fit%spare = fit%trial
+
+    call lm_begin(fit, m)
     iflag = 0
-    do while (state%request /= finished)
-        select case (state%request)
+    do while (fit%request /= finished)
+        iter = fit%iter
+        fnorm = 0
+        select case (fit%request)
         case (want_residual)
             iflag = 1
             call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
+            if (iflag >= 0) fnorm = lm_norm(fit, m, fvec)
         case (want_jacobian)
             iflag = 2
             call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
             if (iflag >= 0 .and. nprint > 0) then
                 iflag = 0
-                if (mod(state%iter - 1, nprint) == 0) call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
+                if (mod(fit%iter - 1, nprint) == 0) call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
             end if
+            if (iflag >= 0) call lm_factor(fit, m, fvec, qtfull=wa4)
         case default
             iflag = 1
             call fcn(m, n, wa2, wa4, fjac, ldfjac, iflag)
+            if (iflag >= 0) fnorm = lm_norm(fit, m, wa4)
         end select
         if (iflag < 0) exit
-        call lm_advance(state, m, n, x, fvec, fjac, ldfjac, diag, ipvt, qtf, wa1, wa2, wa3, wa4)
+        call lm_advance(fit, fnorm)
+        ! Only a rejected trial has made use of the room for the next one's residuals.
+        if (fit%iter /= iter) fvec = wa4
     end do
 
-    info = state%info
+    info = fit%info
     if (iflag < 0) info = iflag
-    nfev = state%nfev
-    njev = state%njev
+    nfev = fit%nfev
+    njev = fit%njev
     iflag = 0
     if (nprint > 0) call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
 end subroutine lmder_

@@ -28,6 +28,8 @@ implicit none (type, external)
 private
 public :: baseline, avx2, avx512
 public :: blocked_variants
+public :: qr_lead, qr_spare, qr_start, qr_rows, qr_differences, qr_chunk, &
+  qpack_rows, qr_fold_, qr_end, qr_triangle, qr_damped_, qr_norm
 public :: blocked_tall_start, blocked_tall_rows, blocked_tall_pack, blocked_tall_fold, &
           blocked_tall_differences, &
           blocked_tall_end, blocked_tall_block, blocked_tall_blocks, blocked_norm
@@ -430,5 +432,80 @@ pure function blocked_norm(isa, n, x) bind(c, name="blocked_norm")
         blocked_norm = norm(n, x)
     end select
 end function blocked_norm
+
+
+pure integer(ip) function qr_lead(n) bind(c)
+    integer(ip), intent(in), value :: n
+    qr_lead = (n + 15) / 16 * 16
+end function
+pure integer(wide_ip) function qr_spare(n) bind(c)
+    integer(ip), intent(in), value :: n
+    qr_spare = blocked_spare(n)
+end function
+pure real(dp) function qr_norm(isa, n, x) bind(c)
+    integer(ip), intent(in), value :: isa, n
+    real(dp), intent(in) :: x(n)
+    qr_norm = blocked_norm(isa, n, x)
+end function
+pure subroutine qr_start(n, r, work) bind(c)
+    integer(ip), intent(in), value :: n
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
+    call blocked_tall_start(n, r, qr_lead(n), work)
+end subroutine
+pure subroutine qr_end(n, r, work) bind(c)
+    integer(ip), intent(in), value :: n
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
+    call blocked_tall_end(n, r, qr_lead(n), work)
+end subroutine
+pure subroutine qr_rows(isa, m, n, a, strides, f, r, work) bind(c)
+    integer(ip), intent(in), value :: isa, m, n
+    integer(wide_ip), intent(in) :: strides(2)
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2))), f(m)
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
+    call blocked_tall_rows(isa, m, n, a, strides(1), strides(2), f, r, qr_lead(n), work)
+end subroutine
+pure subroutine qpack_rows(isa, m, n, a, strides, f, blocks) bind(c, name="qr_packx")
+    integer(ip), intent(in), value :: isa, m, n
+    integer(wide_ip), intent(in) :: strides(2)
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2))), f(m)
+    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
+    call blocked_tall_pack(isa, m, n, a, strides(1), strides(2), f, blocks)
+end subroutine
+pure subroutine qr_fold_(isa, m, n, blocks, r, work) bind(c, name="qr_foldx")
+    integer(ip), intent(in), value :: isa, m, n
+    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
+    call blocked_tall_fold(isa, m, n, blocks, r, qr_lead(n), work)
+end subroutine
+pure subroutine qr_differences(isa, m, n, points, f, r, work)
+    integer(ip), intent(in), value :: isa, m, n
+    type(c_ptr), intent(in) :: points(n)
+    real(dp), intent(in) :: f(m)
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
+    call blocked_tall_differences(isa, m, n, points, f, r, qr_lead(n), work)
+end subroutine
+pure subroutine qr_chunk(n, rows, elements) bind(c)
+    integer(ip), intent(in), value :: n
+    integer(ip), intent(inout) :: rows
+    integer(wide_ip), intent(out) :: elements
+    integer(ip) :: b
+    b = blocked_tall_block(n)
+    rows = ((rows + b - 1) / b) * b
+    elements = tall_blocks(rows, n)
+end subroutine
+pure subroutine qr_triangle(isa, n, r, qtf, ipvt, rdiag, acnorm, spare)
+    integer(ip), intent(in), value :: isa, n
+    real(dp), intent(inout) :: r(qr_lead(n), n), qtf(n), rdiag(n), acnorm(n), spare(blocked_spare(n))
+    integer(ip), intent(inout) :: ipvt(n)
+    call blocked_triangle(isa, n, r, qr_lead(n), qtf, ipvt, rdiag, acnorm, spare)
+end subroutine
+pure subroutine qr_damped_(isa, n, r, ipvt, diag, x, sdiag, spare)
+    integer(ip), intent(in), value :: isa, n
+    real(dp), intent(inout) :: r(qr_lead(n), n), diag(n), x(n), sdiag(n), spare(blocked_spare(n))
+    integer(ip), intent(in) :: ipvt(n)
+    real(dp) :: qtb(2000)
+    qtb(1:n) = x
+    call blocked_damped(isa, n, r, qr_lead(n), ipvt, diag, qtb, x, sdiag, spare)
+end subroutine
 
 end module qr_blocked

@@ -1,133 +1,79 @@
-/* MINPACK-1's binary interface, as far as the shim uses it: Fortran passes
- * everything by reference, matrices are column-major, INTEGER is int.
- *
- * Any MINPACK-1 library fits behind these prototypes; minpack/ is one.
+/* minpack/ as the shim uses it: the iteration, the factorisation by blocks,
+ * and the covariance. Matrices are column-major; scalars go by value.
  */
 #ifndef PYMINPACK_MINPACK_H
 #define PYMINPACK_MINPACK_H
 
-/* FCN of lmdif_: residuals at x to fvec. *iflag is 1, or 2 for a difference;
- * set it negative to stop the solver. m is the address the solver was given.
- */
-typedef void residual_fcn(const int *m, const int *n, const double *x,
-                          double *fvec, int *iflag);
-
-/* FCN of lmder_: *iflag 1 wants residuals in fvec, 2 the Jacobian in fjac. */
-typedef void jacobian_fcn(const int *m, const int *n, const double *x,
-                          double *fvec, double *fjac, const int *ldfjac,
-                          int *iflag);
-
-void lmdif_(residual_fcn *fcn, const int *m, const int *n, double *x,
-            double *fvec, const double *ftol, const double *xtol,
-            const double *gtol, const int *maxfev, const double *epsfcn,
-            double *diag, const int *mode, const double *factor,
-            const int *nprint, int *info, int *nfev, double *fjac,
-            const int *ldfjac, int *ipvt, double *qtf, double *wa1,
-            double *wa2, double *wa3, double *wa4);
-
-void lmder_(jacobian_fcn *fcn, const int *m, const int *n, double *x,
-            double *fvec, double *fjac, const int *ldfjac, const double *ftol,
-            const double *xtol, const double *gtol, const int *maxfev,
-            double *diag, const int *mode, const double *factor,
-            const int *nprint, int *info, int *nfev, int *njev, int *ipvt,
-            double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
-
-/* (R'R)^-1 in place of R, rows and columns in the order of the variables. Not
- * part of every MINPACK-1 library: this one always comes from minpack/. */
-void covar_(const int *n, double *r, const int *ldr, const int *ipvt,
-            const double *tol, double *wa);
-
-#ifdef PYMINPACK_BLOCKED /* what minpack/ has beyond MINPACK-1 */
-
 #include <stdint.h>
 
-/* Elements of `spare` and of `work` below. */
-int64_t blocked_spare(int n);
-
-/* R of A = Q*R and Q'*f, from the rows of A in any number of portions. pack
- * and fold are the halves of rows: blocks are a copy, so that fold has no need
- * of A.
- */
-void blocked_tall_start(int n, double *r, int ldr, double *work);
-void blocked_tall_rows(int isa, int m, int n, const double *a, int64_t down,
-                       int64_t right, const double *f, double *r, int ldr,
-                       double *work);
-int blocked_tall_block(int n);
-int64_t blocked_tall_blocks(int m, int n);
-void blocked_tall_pack(int isa, int m, int n, const double *a, int64_t down,
-                       int64_t right, const double *f, double *blocks);
-void blocked_tall_fold(int isa, int m, int n, double *blocks, double *r,
-                       int ldr, double *work);
-void blocked_tall_end(int n, double *r, int ldr, double *work);
-
-/* What a fit waits for between two calls of lm_advance. */
+/* What a fit waits for. */
 enum { LM_FINISHED, LM_RESIDUAL, LM_JACOBIAN, LM_TRIAL };
 
-/* A fit between two requests: lm_state of minpack/lm/fit.f90. */
+/* One fit between two requests: lm_fit of minpack/lm/fit.f90, where each
+ * component is described. */
 typedef struct {
     int request, info, nfev, njev, iter, maxfev, mode, jacobian_cost;
-    double ftol, xtol, gtol, factor, delta, par, fnorm, xnorm, pnorm, gnorm;
-} LmState;
+    int n, ldr, isa;
+    double ftol, xtol, gtol, factor, delta, par;
+    double fnorm, xnorm, pnorm, gnorm;
+    double *x, *diag, *qtf, *acnorm, *step, *trial, *work, *more, *r;
+    int *ipvt;
+    double *spare;
+} LmFit;
 
-/* Begin a fit: it waits for the residuals at x. */
-void lm_start(LmState *state, const int *m, const int *n, const int *ldfjac,
-              const double *ftol, const double *xtol, const double *gtol,
-              const int *maxfev, const double *diag, const int *mode,
-              const double *factor, const int *jacobian_cost);
+/* Elements of spare. */
+int64_t lm_spare(int n, int isa);
 
-/* Take the answer: residuals at x in fvec, at trial in ftrial, the Jacobian in
- * fjac. */
-void lm_advance(LmState *state, const int *m, const int *n, double *x,
-                double *fvec, double *fjac, const int *ldfjac, double *diag,
-                int *ipvt, double *qtf, double *step, double *trial,
-                double *work, double *ftrial);
+/* Begin a fit of m residuals, whose options and pointers are set. */
+void lm_begin(LmFit *fit, int m);
 
-/* As lm_advance by blocks, where the caller keeps the residuals and tells
- * their norm, and the Jacobian is a triangle, n by n, with Q'f in qtf. When
- * the trial point is accepted iter grows. */
-void lm_proceed(LmState *state, const int *n, double *x, const double *fnorm,
-                double *r, const int *ldr, double *diag, int *ipvt,
-                double *qtf, double *step, double *trial, double *work,
-                double *more, const int *isa, double *spare);
+/* Take the answer: the norm of residuals, or the factors of the Jacobian,
+ * which are in place. Where iter grows, the trial point has become x. */
+void lm_advance(LmFit *fit, double fnorm);
 
-/* The norm of a vector. */
-double blocked_norm(int isa, int n, const double *x);
+/* The norm of m residuals. */
+double lm_norm(const LmFit *fit, int m, const double *f);
 
-/* As lm_advance where the caller has factored the Jacobian: R is in fjac, the
- * norms of the Jacobian's columns in trial. */
-void lm_resume(LmState *state, const int *n, double *x, double *fjac,
-               const int *ldfjac, double *diag, const int *ipvt, double *qtf,
-               double *step, double *trial, double *work, double *ftrial);
+/* How far x is displaced for differences, variable by variable. */
+void lm_steps(const LmFit *fit, double epsfcn, double *steps);
 
-/* qrfac_ with pivoting for 2 matrices, with AVX2 for 4: element (i, j) of the
- * matrix in a lane is a[(j*m + i)*lanes + lane], and so on; rhs becomes Q'
- * times it. 0 where something is unusual and nothing of use came out. */
-int lane_qr(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
-            double *acnorm, double *wa);
-int lane_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt,
-                 double *rdiag, double *acnorm, double *wa);
+/* Column by column: from the Jacobian in fit->r, or with `steps` from the
+ * residuals at the displaced points, to the factors. qtfull is work for m. */
+void lm_factor(LmFit *fit, int m, const double *f, const double *steps,
+               double *qtfull);
 
-/* The n points where x is displaced for differences, and by how much. */
-void lm_displace(const int *n, const double *x, const double *epsfcn,
-                 double *points, double *steps);
+/* By blocks: from the residuals at the displaced points, n vectors of m, to a
+ * triangle for lm_triangle. */
+void lm_reduce(LmFit *fit, int m, const double *const *points, const double *f,
+               const double *steps);
 
-/* The Jacobian in place of the residuals at those points. */
-void lm_quotients(const int *m, const int *n, const double *fvec,
-                  const double *steps, double *fjac);
+/* By blocks: from a triangle in fit->r, n by n + 1, to the factors. */
+void lm_triangle(LmFit *fit);
 
-/* How far x is displaced, variable by variable. */
-void lm_steps(const int *n, const double *x, const double *epsfcn,
-              double *steps);
+/* The triangle [R Q'f] of the rows of [A f], which come in any number of
+ * portions; `work` is fit->spare. qr_pack and qr_fold are the halves of
+ * qr_rows: blocks are a copy, so that qr_fold has no need of A. strides: the
+ * elements from one row to the next, and from one column to the next. */
+void qr_start(int n, double *r, double *work);
+void qr_rows(int isa, int m, int n, const double *a, const int64_t *strides,
+             const double *f, double *r, double *work);
+#define qr_pack qr_packx
+#define qr_fold qr_foldx
+void qr_pack(int isa, int m, int n, const double *a, const int64_t *strides,
+             const double *f, double *blocks);
+void qr_fold(int isa, int m, int n, double *blocks, double *r, double *work);
+void qr_end(int n, double *r, double *work);
 
-/* As lm_quotients, but a triangle in r, n by n + 1, and what belongs to it in
- * qtf. `points` are n vectors. */
-void lm_reduce(const int *isa, const int *m, const int *n,
-               const double *const *points, const double *fvec,
-               const double *steps, double *r, const int *ldr, double *qtf,
-               double *spare);
+/* Round rows up to a portion that does not change the result, and tell the
+ * elements that qr_pack needs for it. */
+void qr_chunk(int n, int *rows, int64_t *size);
 
-double enorm_(const int *n, const double *x);
+/* The leading dimension of such a triangle. */
+int qr_lead(int n);
 
-#endif /* PYMINPACK_BLOCKED */
+/* (R'R)^-1 in place of R, rows and columns in the order of the variables:
+ * MINPACK-1's. */
+void covar_(const int *n, double *r, const int *ldr, const int *ipvt,
+            const double *tol, double *wa);
 
 #endif /* PYMINPACK_MINPACK_H */

@@ -15,27 +15,26 @@
 #include "user/residuals.h"
 #include "user/options.h"
 #include "user/plain.h"
-#include "user/call.h"
 #include "drivers/one.h"
 #include "fit/factor.h"
 
 /* Copy the user's diag, or tell MINPACK to scale. 0, or -1 with an exception.
  */
 static int
-read_diag(Solve *solve, PyObject *diag, int n)
+read_diag(One *one, PyObject *diag)
 {
     if (diag == Py_None) {
-        solve->options.mode = 1;
+        one->options.mode = 1;
         return 0;
     }
     if (!convert_is_vector(diag) ||
-        PyArray_DIM((PyArrayObject *)diag, 0) != n) {
+        PyArray_DIM((PyArrayObject *)diag, 0) != one->fit.lm.n) {
         PyErr_SetString(PyExc_ValueError,
                         "diag must be a float64 vector as long as x");
         return -1;
     }
-    solve->options.mode = 2;
-    convert_copy_vector((PyArrayObject *)diag, solve->diag);
+    one->options.mode = 2;
+    convert_copy_vector((PyArrayObject *)diag, one->fit.lm.diag);
     return 0;
 }
 
@@ -50,38 +49,6 @@ check_start(PyObject *start)
                     "x0 must be a float64 vector of at most 2**31 - 1 "
                     "elements");
     return -1;
-}
-
-/* Evaluate func at the start if it is Python's, allocate what its size asks
- * for, and let MINPACK loose. `args` are those of core_solve. 0, or -1 with an
- * exception. */
-static int
-solve_from_start(Solve *solve, Problem *problem, PyObject *const *args,
-                 int *info)
-{
-    PyArrayObject *first = NULL;
-    int status;
-
-    if (problem->residuals == NULL) {
-        first = problem_first_residuals(problem, solve->x);
-        if (first == NULL) {
-            return -1;
-        }
-    }
-    status = problem_settle_m(problem);
-    if (status == 0) {
-        status = solve_allocate(solve, problem, first);
-    }
-    else {
-        Py_XDECREF(first);
-    }
-    Py_CLEAR(problem->result);
-    if (status < 0 ||
-        options_read_epsfcn(&solve->options, args[10], problem->dtype) < 0 ||
-        read_diag(solve, args[11], problem->n) < 0) {
-        return -1;
-    }
-    return solve_run(solve, problem, info);
 }
 
 PyDoc_STRVAR(
@@ -108,57 +75,58 @@ or_none(PyArrayObject *array)
 
 /* What Python gets of a fit that has ended: x and info, or all. */
 static PyObject *
-pack(const Solve *solve, Problem *problem, int info, int all)
+pack(One *one, int all)
 {
-    PyArrayObject *x = problem_result(problem, solve->x);
-    PyObject *code = PyLong_FromLong(info);
+    const Fit *fit = &one->fit;
+    PyArrayObject *x = call_argument(&one->call, fit->lm.x, fit->lm.n);
+    PyObject *info = PyLong_FromLong(fit->lm.info);
     PyObject *result = NULL;
 
-    if (x == NULL || code == NULL) {
+    if (x == NULL || info == NULL) {
         goto cleanup;
     }
     if (!all) {
-        result = PyTuple_Pack(2, x, code);
+        result = PyTuple_Pack(2, x, info);
         goto cleanup;
     }
     /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result = Py_BuildValue("(OOOOOiiO)", x, or_none(solve->fvec),
-                           or_none(solve->fjac), or_none(solve->ipvt),
-                           or_none(solve->qtf), info == 0 ? 0 : problem->nfev,
-                           problem->njev, code);
+    result = Py_BuildValue("(OOOOOiiO)", x, or_none(one->fvec),
+                           or_none(one->fjac), or_none(one->ipvt),
+                           or_none(one->qtf), fit->lm.info == 0 ? 0 : fit->nfev,
+                           fit->njev, info);
 
 cleanup:
     Py_XDECREF(x);
-    Py_XDECREF(code);
+    Py_XDECREF(info);
     return result;
 }
 
 /* Solve with arguments that are what solve() takes, and options that have been
  * read. */
 static PyObject *
-solve_settled(Solve *solve, PyObject *const *args, int col_deriv, int all)
+solve_settled(One *one, PyObject *const *args, int col_deriv, int all)
 {
-    Problem problem = {0};
-    double room[SOLVE_ROOM];
+    double room[ONE_ROOM];
     PyObject *result = NULL;
-    PyArrayObject *start = (PyArrayObject *)args[2];
-    int info;
+    int type_num;
 
-    solve->room = room;
+    one->room = room;
     /* Once for all its calls; else functions of C alone that fit within fits
      * would overflow the stack. */
     if (Py_EnterRecursiveCall(" in a function that leastsq calls")) {
         return NULL;
     }
-    if (problem_init(&problem, args[0], args[1] == Py_None ? NULL : args[1],
-                     args[3], (int)PyArray_DIM(start, 0), col_deriv) == 0 &&
-        solve_copy_start(solve, start) == 0 &&
-        solve_from_start(solve, &problem, args, &info) == 0) {
-        result = pack(solve, &problem, info, all);
+    if (call_init(&one->call, args[0], args[1] == Py_None ? NULL : args[1],
+                  args[3], col_deriv) == 0 &&
+        one_copy_start(one, (PyArrayObject *)args[2]) == 0 &&
+        one_open(one, &type_num) == 0 &&
+        options_read_epsfcn(&one->options, args[10], type_num) == 0 &&
+        read_diag(one, args[11]) == 0 && one_run(one) == 0 &&
+        one_hand_over(one) == 0) {
+        result = pack(one, all);
     }
     Py_LeaveRecursiveCall();
-    solve_clear(solve, &problem);
-    problem_clear(&problem);
+    one_clear(one);
     return result;
 }
 
@@ -166,7 +134,7 @@ static PyObject *
 core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
            Py_ssize_t nargs)
 {
-    Solve solve = {0};
+    One one = {0};
     int col_deriv;
 
     if (nargs != 14) {
@@ -182,26 +150,26 @@ core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
     if (col_deriv < 0) {
         return NULL;
     }
-    solve.full = PyObject_IsTrue(args[12]);
-    if (solve.full < 0 || options_read_qr(&solve.options, args[13]) < 0 ||
+    one.full = PyObject_IsTrue(args[12]);
+    if (one.full < 0 || options_read_qr(&one.options, args[13]) < 0 ||
         check_start(args[2]) < 0 ||
-        options_read(&solve.options, args + 5) < 0) {
+        options_read(&one.options, args + 5) < 0) {
         return NULL;
     }
-    return solve_settled(&solve, args, col_deriv, 1);
+    return solve_settled(&one, args, col_deriv, 1);
 }
 
 static PyObject *
 core_solve_plain(PyObject *Py_UNUSED(module), PyObject *const *args,
                  Py_ssize_t nargs)
 {
-    Solve solve = {0};
+    One one = {0};
 
-    if (nargs != 14 || !plain_read(&solve.options, args)) {
+    if (nargs != 14 || !plain_read(&one.options, args)) {
         Py_RETURN_NONE;
     }
-    solve.full = PyObject_IsTrue(args[12]);
-    return solve_settled(&solve, args, PyObject_IsTrue(args[4]), solve.full);
+    one.full = PyObject_IsTrue(args[12]);
+    return solve_settled(&one, args, PyObject_IsTrue(args[4]), one.full);
 }
 
 PyDoc_STRVAR(
@@ -227,7 +195,7 @@ core_exec(PyObject *module)
         PyModule_AddIntMacro(module, QR_BLOCKED) < 0 ||
         PyModule_AddIntConstant(
             module, "INSTRUCTION_SET",
-            triangle_available() ? triangle_instruction_set() : -1) < 0) {
+            factor_instruction_set()) < 0) {
         return -1;
     }
     if (compiled_add_type(module) < 0 || lockstep_add_type(module) < 0 ||

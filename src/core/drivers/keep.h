@@ -1,51 +1,48 @@
-/* The fit of a large problem, whose Jacobian is factored by blocks: the loop
- * that answers what MINPACK's iteration asks for. */
+/* A fit by blocks keeps the arrays that func returns its residuals in, where
+ * nobody else holds them. */
 #ifndef PYMINPACK_DRIVERS_KEEP_H
 #define PYMINPACK_DRIVERS_KEEP_H
 
-#include "user/options.h"
-#include "user/call.h"
-#include "fit/factor.h"
+#include "fit/fit.h"
+#include "numpy_api.h"
 
-/* Residuals of Python functions stay in the arrays they come in where nobody
- * else holds these. */
 typedef struct {
-    PyArrayObject *fvec;   /* strong, owned_is: at x */
-    PyArrayObject *ftrial; /* strong, owned_is, or NULL: at the trial point */
-    PyArrayObject *seen;   /* strong, or NULL: what is there instead until the
-                              point is judged, where somebody else holds it, */
-    PyObject *seen_value;  /* and, strong or NULL, what it was made from */
-    PyArrayObject **columns; /* owned: n of them, strong, owned_is, or NULL: at
-                                displaced points, if not in `room` */
-    const double **points;   /* owned: where the residuals there are */
+    PyArrayObject *f;       /* strong, nobody else's: at x */
+    PyArrayObject *f_trial; /* strong, nobody else's, or NULL */
+    PyArrayObject *seen;    /* strong, or NULL: what is at the trial point
+                               instead until it is judged, where somebody else
+                               holds it, */
+    PyObject *seen_value;   /* and, strong or NULL, what it was made from */
+    PyArrayObject **columns; /* owned: n of them, strong, nobody else's, or
+                                NULL: at displaced points, if not copied */
     int adopted;             /* func's last array became ours */
-    PyArrayObject *memory;   /* strong; NULL, or what `room` is in */
-    double *room;  /* NULL, or m by n: columns that had to be copied, or what
-                      compiled functions write */
-    double *r;     /* borrowed: the triangle, n + 1 columns, */
-    int ldr;       /* and its leading dimension; 0: this is no large fit */
-    int factored;  /* R of a Jacobian is there */
-    Blocks blocks; /* its memory: borrowed */
-} Large;
+    PyArrayObject *memory;   /* strong; NULL, or what holds the copies, */
+    double *copies;          /* which is NULL, or m by n */
+} Keep;
 
-/* What MINPACK's iteration works on, all of it borrowed. */
-typedef struct {
-    double *x, *diag, *qtf;
-    double *wa; /* 4 n */
-    int *ipvt;
-} Vectors;
+/* Begin with what func returned at the start, as `value` and the array that was
+ * made of it. Steals both. `columns`: the
+ * Jacobian is by differences. keep_clear undoes it, also after a failure. 0, or
+ * -1 with an exception. */
+int keep_open(Keep *keep, Fit *fit, PyObject *value, PyArrayObject *array,
+              int columns);
 
-/* Take the arrays that the fit begins with. `first` is func's result at the
- * start, made from problem->result; NULL where func is compiled. Steals it,
- * and problem->result with it. large_clear undoes it, also after a failure. 0,
- * or -1 with an exception. */
-int large_open(Large *large, Problem *problem, PyArrayObject *first);
+void keep_clear(Keep *keep, int n);
 
-void large_clear(Large *large, int n);
+/* Give back an array that func may take for its result: the one for a column,
+ * or for the trial point where that is negative. */
+void keep_release(Keep *keep, npy_intp column);
 
-/* Run the fit: MINPACK's info, or negative where a callback would be. The
- * guard is set up and knows of r. */
-int large_run(Large *large, Problem *problem, const Options *options,
-              const Vectors *vectors);
+/* Keep residuals, which func returned as `value` and the array was made of; for
+ * a column, or at the trial point where that is negative. Steals both
+ * references. Returns where the residuals are, or NULL with an exception. */
+const double *keep_array(Keep *keep, const Fit *fit, PyObject *value,
+                         PyArrayObject *array, npy_intp column);
+
+/* Follow the fit, which has taken the trial point for x, or not. */
+void keep_judged(Keep *keep, Fit *fit, int accepted);
+
+/* The columns are wanted no longer. */
+void keep_release_columns(Keep *keep, int n);
 
 #endif /* PYMINPACK_DRIVERS_KEEP_H */

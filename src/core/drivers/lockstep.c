@@ -15,20 +15,17 @@
 #include <structmember.h>
 
 #include "user/arrays.h"
-#include "drivers/table.h"
+#include "user/gil.h"
 #include "drivers/pool.h"
-#include "fit/factor.h"
 #include "types.h"
-
-#ifdef PYMINPACK_BLOCKED
 
 typedef struct {
     PyObject ob_base;
     Fits fits;
-    Slots slots;
-    npy_intp size; /* slots that were asked for; 0: as suits */
+    Pool pool;
+    npy_intp size; /* places that were asked for; 0: as suits */
     /* Rows that take() waits for, and take_jacobian(). 0: it waits for none,
-     * also where the slots have gone on since they were asked for. */
+     * also where the fits have gone on since they were asked for. */
     npy_intp points, jacobians;
     atomic_int busy;
 } Lockstep;
@@ -79,7 +76,8 @@ lockstep_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     atomic_init(&self->busy, 0);
     self->size = size;
-    self->slots.differences = differences;
+    self->pool.table = &self->fits;
+    self->pool.differences = differences;
     if (fits_init(&self->fits, given, results, options) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -93,7 +91,7 @@ lockstep_dealloc(PyObject *object)
     Lockstep *self = (Lockstep *)object;
     PyTypeObject *type = Py_TYPE(object);
 
-    slots_clear(&self->slots);
+    pool_clear(&self->pool);
     fits_clear(&self->fits);
     type->tp_free(object);
     Py_DECREF(type);
@@ -136,47 +134,58 @@ first_point(Lockstep *self)
     return pair;
 }
 
-/* Where the residuals of every slot are wanted: a new reference, None if
+/* Write where the residuals of a fit are wanted: the number of points. */
+static int
+write_points(Lockstep *self, Fit *fit, double *x)
+{
+    const npy_intp n = fit->lm.n;
+    const int wanted = pool_points(&self->pool, fit);
+
+    if (wanted > 0 && fit->lm.request == LM_JACOBIAN) {
+        lm_steps(&fit->lm, self->fits.options.epsfcn, fit->steps);
+        for (npy_intp j = 0; j < n; j++) {
+            memcpy(x + j * n, fit->lm.x, (size_t)n * sizeof(double));
+            x[j * n + j] += fit->steps[j];
+        }
+    }
+    else if (wanted > 0) {
+        memcpy(x, fit->lm.request == LM_TRIAL ? fit->lm.trial : fit->lm.x,
+               (size_t)n * sizeof(double));
+    }
+    return wanted;
+}
+
+/* Where the residuals of every fit are wanted: a new reference, None if
  * nowhere; NULL with an exception. */
 static PyObject *
 gather_points(Lockstep *self)
 {
-    Slots *slots = &self->slots;
-    const int n = self->fits.n;
+    Pool *pool = &self->pool;
     npy_intp rows = 0;
     npy_intp *index;
     double *x;
     PyObject *pair;
 
-    slots_settle(slots, &self->fits);
-    self->jacobians = 0; /* the slots may stand in another order now */
-    for (npy_intp i = 0; i < slots->used; i++) {
-        rows += slots_points(slots, &slots->slots[i]);
+    pool_settle(pool);
+    self->jacobians = 0; /* the fits may stand in another order now */
+    for (npy_intp i = 0; i < pool->used; i++) {
+        rows += pool_points(pool, &pool->fits[i]);
     }
     self->points = rows;
     if (rows == 0) {
         return Py_NewRef(Py_None);
     }
-    pair = new_points(rows, n, &x, &index);
+    pair = new_points(rows, self->fits.n, &x, &index);
     if (pair == NULL) {
         return NULL;
     }
-    for (npy_intp i = 0; i < slots->used; i++) {
-        Slot *slot = &slots->slots[i];
-        int wanted = slots_points(slots, slot);
+    for (npy_intp i = 0; i < pool->used; i++) {
+        int wanted = write_points(self, &pool->fits[i], x);
 
-        if (slot->state.request == LM_JACOBIAN && wanted > 0) {
-            lm_displace(&n, slot->x, &self->fits.options.epsfcn, x,
-                        slot->steps);
-        }
-        else if (wanted > 0) {
-            memcpy(x, slot->state.request == LM_TRIAL ? slot->trial : slot->x,
-                   (size_t)n * sizeof(double));
-        }
+        x += (npy_intp)wanted * self->fits.n;
         for (int j = 0; j < wanted; j++) {
-            *index++ = slot->fit;
+            *index++ = pool->fits[i].index;
         }
-        x += (npy_intp)wanted * n;
     }
     return pair;
 }
@@ -189,7 +198,7 @@ lockstep_points(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (enter(self) < 0) {
         return NULL;
     }
-    return leave(self, self->slots.slots == NULL ? first_point(self)
+    return leave(self, self->pool.fits == NULL ? first_point(self)
                                                  : gather_points(self));
 }
 
@@ -214,97 +223,92 @@ is_answer(PyObject *values, int ndim, npy_intp rows)
     return 0;
 }
 
-/* Go on with the slots whose answers came: those that waited for Jacobians, or
+/* Go on with the fits whose answers came: those that waited for Jacobians, or
  * for residuals. The GIL is released where that takes long enough; the user's
  * arrays have been read before. 0, or -1 with an exception. */
 static int
 advance(Lockstep *self, int jacobians)
 {
-    Slots *slots = &self->slots;
+    Pool *pool = &self->pool;
     double n = self->fits.n;
-    double work = (double)slots->used * slots->m * n * n;
-    PyThreadState *released =
-        work >= GIL_FREE_WORK ? PyEval_SaveThread() : NULL;
+    Gil gil = {0};
     int status = 0;
 
-    for (npy_intp i = 0; i < slots->used && status == 0; i++) {
-        Slot *slot = &slots->slots[i];
+    gil_leave_for(&gil, (double)pool->used * pool->m * n * n);
+    for (npy_intp i = 0; i < pool->used && status == 0; i++) {
+        Fit *fit = &pool->fits[i];
 
-        if (jacobians ? slots_wants_jacobian(slots, slot)
-                      : slots_points(slots, slot) > 0) {
-            status = slots_advance(slots, &self->fits, slot);
+        if (jacobians ? pool_wants_jacobian(pool, fit)
+                      : pool_points(pool, fit) > 0) {
+            const int finite =
+                fit->lm.request == LM_JACOBIAN ||
+                convert_all_finite(pool_target(fit), pool->m);
+
+            status = pool_advance(pool, fit, finite);
         }
     }
-    slots_flush(slots, &self->fits);
-    if (released != NULL) {
-        PyEval_RestoreThread(released);
-    }
+    pool_flush(pool);
+    gil_take(&gil);
     if (status < 0) {
         PyErr_NoMemory();
     }
     return status;
 }
 
-/* Put what func returned at the points of one slot where it belongs. */
+/* Put what func returned at the points of one fit where it belongs. */
 static void
-take_residuals(Lockstep *self, Slot *slot, int rows, const double *values)
+take_residuals(Lockstep *self, Fit *fit, int rows, const double *values)
 {
-    const int m = self->slots.m;
-    double *target = slot->state.request == LM_JACOBIAN ? slot->fjac
-                     : slot->state.request == LM_TRIAL  ? slot->ftrial
-                                                        : slot->fvec;
+    const int m = self->pool.m;
 
     for (npy_intp j = 0; j < rows; j++) {
-        fits_take_residuals(&self->fits, slot->fit, m, values + j * m,
-                            target + j * m);
+        fits_take_residuals(&self->fits, fit->index, m, values + j * m,
+                            pool_target(fit) + j * m);
     }
-    if (slot->state.request != LM_JACOBIAN) {
-        slot->finite = convert_all_finite(target, m);
-    }
-    slot->nfev += rows;
+    fit->nfev += rows;
 }
 
 /* Learn m from the first answer. 0, or -1 with an exception. */
 static int
-open_slots(Lockstep *self, npy_intp m)
+open_pool(Lockstep *self, npy_intp m)
 {
     if (fits_check_size(&self->fits, m) < 0) {
         return -1;
     }
-    if (slots_open(&self->slots, &self->fits, (int)m, self->size) < 0) {
-        slots_clear(&self->slots);
+    if (pool_open(&self->pool, (int)m, self->size) < 0) {
+        pool_clear(&self->pool);
         return -1;
     }
     /* The first answer is for the first fit alone. */
-    self->slots.end = 1;
-    slots_settle(&self->slots, &self->fits);
-    self->slots.end = self->fits.count;
+    self->pool.end = 1;
+    pool_settle(&self->pool);
+    self->pool.end = self->fits.count;
     return 0;
 }
 
 static int
 take(Lockstep *self, PyArrayObject *values)
 {
-    Slots *slots = &self->slots;
+    Pool *pool = &self->pool;
     const double *row = PyArray_DATA(values);
 
-    if (slots->slots == NULL && open_slots(self, PyArray_DIM(values, 1)) < 0) {
+    if (pool->fits == NULL && open_pool(self, PyArray_DIM(values, 1)) < 0) {
         return -1;
     }
-    if (PyArray_DIM(values, 1) != slots->m) {
+    if (PyArray_DIM(values, 1) != pool->m) {
         PyErr_Format(PyExc_ValueError,
                      "func returned %zd residuals for each fit, and %d before",
-                     (Py_ssize_t)PyArray_DIM(values, 1), slots->m);
+                     (Py_ssize_t)PyArray_DIM(values, 1), pool->m);
         return -1;
     }
     self->points = self->jacobians = 0;
-    for (npy_intp i = 0; i < slots->used; i++) {
-        int rows = slots_points(slots, &slots->slots[i]);
+    for (npy_intp i = 0; i < pool->used; i++) {
+        int rows = pool_points(pool, &pool->fits[i]);
 
         if (rows > 0) {
-            take_residuals(self, &slots->slots[i], rows, row);
+            take_residuals(self, &pool->fits[i], rows, row);
         }
-        row += (npy_intp)rows * slots->m;
+        row += (npy_intp)rows * pool->m;
     }
     return advance(self, 0);
 }
@@ -330,15 +334,15 @@ lockstep_take(PyObject *object, PyObject *values)
 static PyObject *
 gather_jacobian_points(Lockstep *self)
 {
-    const Slots *slots = &self->slots;
+    const Pool *pool = &self->pool;
     const int n = self->fits.n;
     npy_intp rows = 0;
     npy_intp *index;
     double *x;
     PyObject *pair;
 
-    for (npy_intp i = 0; i < slots->used; i++) {
-        rows += slots_wants_jacobian(slots, &slots->slots[i]);
+    for (npy_intp i = 0; i < pool->used; i++) {
+        rows += pool_wants_jacobian(pool, &pool->fits[i]);
     }
     self->jacobians = rows;
     if (rows == 0) {
@@ -348,12 +352,12 @@ gather_jacobian_points(Lockstep *self)
     if (pair == NULL) {
         return NULL;
     }
-    for (npy_intp i = 0; i < slots->used; i++) {
-        const Slot *slot = &slots->slots[i];
+    for (npy_intp i = 0; i < pool->used; i++) {
+        const Fit *fit = &pool->fits[i];
 
-        if (slots_wants_jacobian(slots, slot)) {
-            memcpy(x, slot->x, (size_t)n * sizeof(double));
-            *index++ = slot->fit;
+        if (pool_wants_jacobian(pool, fit)) {
+            memcpy(x, fit->lm.x, (size_t)n * sizeof(double));
+            *index++ = fit->index;
             x += n;
         }
     }
@@ -374,14 +378,14 @@ lockstep_jacobian_points(PyObject *object, PyObject *Py_UNUSED(ignored))
 static int
 take_jacobians(Lockstep *self, PyArrayObject *values)
 {
-    Slots *slots = &self->slots;
+    Pool *pool = &self->pool;
     Matrix matrix = {
         .first = PyArray_BYTES(values),
         .down = PyArray_STRIDE(values, 1),
         .right = PyArray_STRIDE(values, 2),
     };
 
-    if (PyArray_DIM(values, 1) != slots->m ||
+    if (PyArray_DIM(values, 1) != pool->m ||
         PyArray_DIM(values, 2) != self->fits.n) {
         PyErr_SetString(PyExc_ValueError,
                         "a Jacobian must have a row for each residual and a "
@@ -389,13 +393,15 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         return -1;
     }
     self->points = self->jacobians = 0;
-    for (npy_intp i = 0; i < slots->used; i++) {
-        Slot *slot = &slots->slots[i];
+    for (npy_intp i = 0; i < pool->used; i++) {
+        Fit *fit = &pool->fits[i];
 
-        if (slots_wants_jacobian(slots, slot)) {
-            convert_copy_matrix(&matrix, slots->m, self->fits.n, slot->fjac);
-            fits_weigh_jacobian(&self->fits, slot->fit, slots->m, slot->fjac);
-            slot->njev++;
+        if (pool_wants_jacobian(pool, fit)) {
+            convert_copy_matrix(&matrix, pool->m, self->fits.n,
+                                fit->jacobian);
+            fits_weigh_jacobian(&self->fits, fit->index, pool->m,
+                                fit->jacobian);
+            fit->njev++;
             matrix.first += PyArray_STRIDE(values, 0);
         }
     }
@@ -453,7 +459,7 @@ static const PyMethodDef lockstep_methods[] = {
 };
 
 static const PyMemberDef lockstep_members[] = {
-    {"done", T_PYSSIZET, offsetof(Lockstep, slots.done), READONLY,
+    {"done", T_PYSSIZET, offsetof(Lockstep, pool.done), READONLY,
      "How many fits are finished."},
     {NULL, 0, 0, 0, NULL},
 };
@@ -480,14 +486,3 @@ lockstep_add_type(PyObject *module)
 
     return types_add(module, &spec);
 }
-
-#else
-
-int
-lockstep_add_type(PyObject *module)
-{
-    (void)module;
-    return 0;
-}
-
-#endif

@@ -1,417 +1,259 @@
 #include "drivers/one.h"
 
-#include <limits.h>
 #include <math.h>
-#include <string.h>
 
+#include "argonne.h"
 #include "user/arrays.h"
-#include "minpack.h"
-
-/* Multiplications of a factorisation from which on "auto" takes the blocked
- * one. */
-#define BLOCKED_WORK 2e5
-
-void
-solve_clear(Solve *solve, const Problem *problem)
-{
-#ifdef PYMINPACK_BLOCKED
-    large_clear(&solve->large, problem->n);
-#else
-    (void)problem;
-#endif
-    Py_CLEAR(solve->memory);
-    Py_CLEAR(solve->x_memory);
-    Py_CLEAR(solve->fvec);
-    Py_CLEAR(solve->fjac);
-    Py_CLEAR(solve->ipvt);
-    Py_CLEAR(solve->qtf);
-}
 
 int
-solve_takes_blocks(const Options *options, int m, int n)
+one_call(One *one, const double *x, double *f)
 {
-    if (n > INT_MAX - 15) { /* too many for the leading dimension */
-        return 0;
-    }
-    if (options->qr != QR_AUTO) {
-        return options->qr == QR_BLOCKED;
-    }
-    return triangle_available() && (double)m * n * n >= BLOCKED_WORK;
-}
+    PyObject *result =
+        call_python(&one->call, one->call.func, x, one->fit.lm.n);
+    int finite;
 
-/* How many elements the workspace has, and where. A piece that is not wanted
- * has none. */
-typedef struct {
-    size_t diag, wa, point, ftrial, fvec, qtf, ipvt, fjac, r, work, chunk;
-} Sizes;
-
-/* Whether the Jacobian of a large fit is in memory of ours before it becomes a
- * triangle. */
-static int
-is_written_whole(const Problem *problem)
-{
-    return problem->dfun == NULL ? problem->residuals != NULL
-                                 : problem->derivatives != NULL;
-}
-
-/* The sizes of the workspace. Every product is of two ints, or of an int and a
- * little more, and their sum fits a size_t. */
-static Sizes
-sizes_of(const Solve *solve, const Problem *problem)
-{
-    size_t m = (size_t)problem->m;
-    size_t n = (size_t)problem->n;
-    int large = solve->large.ldr > 0;
-    Sizes sizes = {.diag = n, .wa = 4 * n};
-
-    if (!large) {
-        sizes.ftrial = m;
-        if (problem->residuals != NULL && problem->dfun == NULL) {
-            sizes.point = n;
-        }
-    }
-#ifdef PYMINPACK_BLOCKED
-    else {
-        sizes.r = (size_t)solve->large.ldr * (n + 1);
-        sizes.work = (size_t)blocked_spare(problem->n);
-        if (problem->dfun != NULL && problem->derivatives == NULL) {
-            sizes.chunk = (size_t)solve->large.blocks.chunk_size;
-        }
-    }
-#endif
-    if (!solve->full) {
-        sizes.fvec = large ? 0 : m;
-        sizes.qtf = n;
-        sizes.ipvt = n;
-        sizes.fjac = large && !is_written_whole(problem) ? 0 : m * n;
-    }
-    return sizes;
-}
-
-/* Decide how the Jacobian is factored. */
-static void
-choose_factorisation(Solve *solve, const Problem *problem)
-{
-    if (!solve_takes_blocks(&solve->options, problem->m, problem->n)) {
-        return;
-    }
-    solve->large.ldr = (problem->n + 15) / 16 * 16;
-    solve->large.blocks = triangle_plan(problem->m, problem->n);
-}
-
-/* Doubles in a new array, because NumPy has the system back large ones by
- * large pages. NULL with an exception. */
-static double *
-allocate(PyArrayObject **array, npy_intp size)
-{
-    *array = (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE);
-    return *array == NULL ? NULL : PyArray_DATA(*array);
-}
-
-int
-solve_copy_start(Solve *solve, PyArrayObject *start)
-{
-    npy_intp n = PyArray_DIM(start, 0);
-
-    solve->x = n > SOLVE_ROOM ? allocate(&solve->x_memory, n) : solve->room;
-    if (solve->x == NULL) {
+    if (result == NULL) {
         return -1;
     }
-    convert_copy_vector(start, solve->x);
-    return 0;
+    finite = convert_residuals(result, one->fit.m, f);
+    Py_DECREF(result);
+    return finite;
 }
 
-/* An array for the user, zeroed, because MINPACK leaves it alone when an
- * argument is improper. NULL with an exception. */
-static PyArrayObject *
-new_result(int ndim, npy_intp *shape, int type_num)
+/* Residuals of a Python func at x, kept. Returns where they are, or NULL with
+ * an exception. */
+static const double *
+call_and_keep(One *one, const double *x, npy_intp column)
 {
-    return (PyArrayObject *)PyArray_ZEROS(ndim, shape, type_num, 0);
+    PyObject *result;
+    PyArrayObject *array;
+
+    keep_release(&one->keep, column);
+    result = call_python(&one->call, one->call.func, x, one->fit.lm.n);
+    if (result == NULL) {
+        return NULL;
+    }
+    array = convert_vector(result, one->fit.m);
+    if (array == NULL) {
+        Py_DECREF(result);
+        return NULL;
+    }
+    return keep_array(&one->keep, &one->fit, result, array, column);
 }
 
-static int
-allocate_fjac(Solve *solve, const Problem *problem)
+/* Residuals at x, which go to `place` if they are not kept: where they are, or
+ * NULL where the fit is to end. `column`: the one that they are wanted for;
+ * else negative. *finite becomes whether they are, if they were looked at. */
+static const double *
+evaluate(One *one, const double *x, double *place, npy_intp column,
+         int *finite)
 {
-    npy_intp shape[2] = {problem->n, problem->m};
-
-    solve->fjac = new_result(2, shape, NPY_DOUBLE);
-    if (solve->fjac == NULL) {
-        return -1;
+    one->fit.nfev++;
+    if (one_keeps_arrays(one)) {
+        return call_and_keep(one, x, column);
     }
-    solve->fjac_at = PyArray_DATA(solve->fjac);
-    return 0;
-}
-
-/* Allocate the arrays that the user gets, but for those that a large fit makes
- * itself. 0, or -1 with an exception. */
-static int
-allocate_results(Solve *solve, const Problem *problem)
-{
-    npy_intp variables[1] = {problem->n};
-    npy_intp residuals[1] = {problem->m};
-    int large = solve->large.ldr > 0;
-
-    if (!large) {
-        solve->fvec = new_result(1, residuals, NPY_DOUBLE);
-        if (solve->fvec == NULL) {
-            return -1;
-        }
-        solve->fvec_at = PyArray_DATA(solve->fvec);
-    }
-    if ((!large || is_written_whole(problem)) &&
-        allocate_fjac(solve, problem) < 0) {
-        return -1;
-    }
-    solve->ipvt = new_result(1, variables, NPY_INT);
-    if (solve->ipvt == NULL) {
-        return -1;
-    }
-    solve->qtf = new_result(1, variables, NPY_DOUBLE);
-    if (solve->qtf == NULL) {
-        return -1;
-    }
-    solve->ipvt_at = PyArray_DATA(solve->ipvt);
-    solve->qtf_at = PyArray_DATA(solve->qtf);
-    return 0;
-}
-
-/* The next piece of the workspace. */
-static void *
-piece(double **rest, size_t size)
-{
-    double *start = *rest;
-
-    *rest += size;
-    return start;
-}
-
-/* The workspace, in pieces. 0, or -1 with an exception. */
-static int
-allocate_workspace(Solve *solve, Problem *problem)
-{
-    const Sizes sizes = sizes_of(solve, problem);
-    const size_t total = sizes.diag + sizes.wa + sizes.point + sizes.ftrial +
-                         sizes.fvec + sizes.qtf + sizes.ipvt + sizes.fjac +
-                         sizes.r + sizes.work + sizes.chunk;
-    double *rest;
-
-    if (total > NPY_MAX_INTP) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    rest = solve->room + problem->n;
-    if (total + (size_t)problem->n > SOLVE_ROOM) {
-        rest = allocate(&solve->memory, (npy_intp)total);
-    }
-    if (rest == NULL) {
-        return -1;
-    }
-    solve->diag = piece(&rest, sizes.diag);
-    solve->wa = piece(&rest, sizes.wa);
-    if (sizes.point > 0) {
-        problem->point = piece(&rest, sizes.point);
-    }
-    solve->ftrial = piece(&rest, sizes.ftrial);
-    solve->fvec_at = piece(&rest, sizes.fvec);
-    solve->qtf_at = piece(&rest, sizes.qtf);
-    /* An int is no larger than a double. */
-    solve->ipvt_at = piece(&rest, sizes.ipvt);
-    solve->fjac_at = piece(&rest, sizes.fjac);
-    solve->large.r = piece(&rest, sizes.r);
-    solve->large.blocks.work = piece(&rest, sizes.work);
-    solve->large.blocks.chunk = piece(&rest, sizes.chunk);
-    return 0;
-}
-
-/* Take func's first residuals, where it was called. Steals the reference. 0,
- * or -1 with an exception. */
-static int
-take_first(Solve *solve, Problem *problem, PyArrayObject *first)
-{
-#ifdef PYMINPACK_BLOCKED
-    if (solve->large.ldr > 0) {
-        if (is_written_whole(problem)) {
-            solve->large.room = solve->fjac_at;
-        }
-        if (large_open(&solve->large, problem, first) < 0) {
-            return -1;
-        }
-        solve->fvec_at = PyArray_DATA(solve->large.fvec);
-        return 0;
-    }
-#endif
-    if (first != NULL) {
-        /* MINPACK leaves both alone until it has asked for the first
-         * residuals. */
-        problem->first = solve->full ? solve->ftrial : solve->fvec_at;
-        problem->first_finite = convert_copy_vector(first, problem->first);
-        Py_DECREF(first);
-    }
-    return 0;
-}
-
-int
-solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first)
-{
-    choose_factorisation(solve, problem);
-    if (allocate_workspace(solve, problem) < 0) {
-        Py_XDECREF(first);
-        return -1;
-    }
-    if (solve->full && allocate_results(solve, problem) < 0) {
-        Py_XDECREF(first);
-        return -1;
-    }
-    return take_first(solve, problem, first);
-}
-
-/* MINPACK as it is. */
-static int
-run_minpack(Solve *solve, Problem *problem)
-{
-    const int nprint = 0;
-    const Options *options = &solve->options;
-    int info, nfev, njev;
-    double *x = solve->x;
-    double *wa1 = solve->wa;
-    double *wa2 = wa1 + problem->n;
-    double *wa3 = wa2 + problem->n;
-
-    problem->guard.r = solve->fjac_at;
-    problem->guard.ldr = problem->m;
-    if (problem->dfun == NULL) {
-        lmdif_(problem_residual_fcn, &problem->m, &problem->n, x,
-               solve->fvec_at, &options->ftol, &options->xtol, &options->gtol,
-               &options->maxfev, &options->epsfcn, solve->diag, &options->mode,
-               &options->factor, &nprint, &info, &nfev, solve->fjac_at,
-               &problem->m, solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3,
-               solve->ftrial);
+    if (one->call.residuals != NULL) {
+        *finite = call_compiled(&one->call, one->fit.lm.n, x, place,
+                                column < 0 ? 1 : 2);
     }
     else {
-        lmder_(problem_jacobian_fcn, &problem->m, &problem->n, x,
-               solve->fvec_at, solve->fjac_at, &problem->m, &options->ftol,
-               &options->xtol, &options->gtol, &options->maxfev, solve->diag,
-               &options->mode, &options->factor, &nprint, &info, &nfev, &njev,
-               solve->ipvt_at, solve->qtf_at, wa1, wa2, wa3, solve->ftrial);
+        *finite = one_call(one, x, place);
     }
-    return info;
+    return *finite < 0 ? NULL : place;
 }
 
-#ifdef PYMINPACK_BLOCKED
-
-/* Put R, and nothing else, where the user looks for it. What is zero already,
- * and that may be a lot, is left alone. */
-static void
-copy_factors(const Solve *solve, const Problem *problem)
-{
-    size_t m = (size_t)problem->m;
-    size_t n = (size_t)problem->n;
-
-    if (is_written_whole(problem)) {
-        memset(solve->fjac_at, 0, m * n * sizeof(double));
-    }
-    for (size_t j = 0; j < n; j++) {
-        memcpy(solve->fjac_at + j * m,
-               solve->large.r + j * (size_t)solve->large.ldr,
-               (j + 1) * sizeof(double));
-    }
-}
-
-/* MINPACK with the factorisation by blocks. */
-static int
-run_blocked(Solve *solve, Problem *problem)
-{
-    const Vectors vectors = {
-        .x = solve->x,
-        .diag = solve->diag,
-        .qtf = solve->qtf_at,
-        .wa = solve->wa,
-        .ipvt = solve->ipvt_at,
-    };
-    int info;
-
-    problem->guard.r = solve->large.r;
-    problem->guard.ldr = solve->large.ldr;
-    info = large_run(&solve->large, problem, &solve->options, &vectors);
-    solve->fvec_at = PyArray_DATA(solve->large.fvec);
-    return info;
-}
-
-/* Give the user what came of a large fit. With the GIL. 0, or -1 with an
+/* Hand the residuals f over, at x or at the trial point. 0, or -1 with an
  * exception. */
 static int
-hand_over(Solve *solve, const Problem *problem, int info)
+take_residuals(One *one, const double *f, int finite)
 {
-    if (info == 0) { /* MINPACK did nothing at all */
-        memset(solve->fvec_at, 0, (size_t)problem->m * sizeof(double));
+    Fit *fit = &one->fit;
+    const int iter = fit->lm.iter;
+    const double norm = lm_norm(&fit->lm, fit->m, f);
+    int status;
+
+    if (fit->lm.isa >= 0) {
+        /* It may be too large for a double where none of them is. */
+        finite = isfinite(norm) || convert_all_finite(f, fit->m);
     }
-    solve->fvec = solve->large.fvec;
-    solve->large.fvec = NULL;
-    large_clear(&solve->large, problem->n);
-    if (solve->fjac == NULL && allocate_fjac(solve, problem) < 0) {
-        return -1;
+    if (fit->lm.request == LM_TRIAL) {
+        gil_leave_for(&one->call.gil, fit_work_of_step(fit));
     }
-    if (solve->large.factored) {
-        copy_factors(solve, problem);
+    status = fit_take_residuals(fit, norm, finite);
+    if (status < 0) {
+        gil_take(&one->call.gil);
+        PyErr_NoMemory();
+    }
+    if (one_keeps_arrays(one)) {
+        gil_take(&one->call.gil);
+        keep_judged(&one->keep, fit, fit->lm.iter != iter);
+    }
+    return status;
+}
+
+/* Answer with residuals. 0, or -1 where the fit is to end. */
+static int
+answer_residuals(One *one)
+{
+    Fit *fit = &one->fit;
+    const int at_start = fit->lm.request == LM_RESIDUAL;
+    const double *f = fit->f;
+    int finite = one->first_finite;
+
+    if (!at_start && !fit_may_try(fit)) {
+        return 0;
+    }
+    /* A Python func was called at the start, to learn how many there are. */
+    if (!at_start || one->call.residuals != NULL) {
+        f = evaluate(one, at_start ? fit->lm.x : fit->lm.trial,
+                     at_start ? fit->f : fit->f_trial, -1, &finite);
+        if (f == NULL) {
+            return -1;
+        }
+    }
+    if (!at_start) {
+        fit->f_trial = (double *)f;
+    }
+    return take_residuals(one, f, finite);
+}
+
+/* Evaluate the residuals where x is displaced. 0, or -1 where the fit is to
+ * end. */
+static int
+evaluate_differences(One *one)
+{
+    Fit *fit = &one->fit;
+    double *displaced = fit->lm.trial; /* which is not wanted yet */
+    int finite;
+
+    lm_steps(&fit->lm, one->options.epsfcn, fit->steps);
+    for (npy_intp j = 0; j < fit->lm.n; j++) {
+        double *place = fit->jacobian == NULL ? NULL
+                                              : fit->jacobian + j * fit->m;
+        const double *f;
+
+        fit_displace(fit, j, displaced);
+        f = evaluate(one, displaced, place, j, &finite);
+        if (f == NULL) {
+            return -1;
+        }
+        if (one->points != NULL) {
+            one->points[j] = f;
+        }
     }
     return 0;
 }
 
-#endif
-
-/* What MINPACK's info says to the user. 0, or -1 for an exception. */
+/* Take the array that Dfun returned: copied, or by blocks reduced to a
+ * triangle. 0, or -1 with an exception. */
 static int
-settle_info(Solve *solve, Problem *problem, int *info)
+take_array(One *one)
 {
-    Guard *guard = &problem->guard;
+    Fit *fit = &one->fit;
+    Call *call = &one->call;
+    PyObject *result = call_python(call, call->dfun, fit->lm.x, fit->lm.n);
+    PyArrayObject *array = NULL;
+    int status = -1;
 
-    if (problem->stopped != 0) {
-        if (problem->nfev == 1 && problem->njev == 0) {
-            for (Py_ssize_t i = 0; i < problem->m; i++) {
-                solve->fvec_at[i] = NAN; /* whatever was written there */
-            }
-        }
-        (void)guard_verdict(guard, *info);
-        *info = problem->stopped;
+    if (result == NULL) {
+        return -1;
     }
-    else if (*info > 0 || guard->not_finite) {
-        *info = guard_verdict(guard, *info);
+    array = convert_jacobian(result, call->dfun, fit->m, fit->lm.n,
+                             call->col_deriv);
+    if (array != NULL && fit->lm.isa >= 0) {
+        status =
+            factor_reduce_array(fit, array, call->col_deriv, &one->chunk);
     }
-    return *info < 0 && problem->stopped == 0 ? -1 : 0;
+    else if (array != NULL) {
+        Matrix matrix = convert_matrix_of(array, call->col_deriv);
+
+        convert_copy_matrix(&matrix, fit->m, fit->lm.n, fit->jacobian);
+        status = 0;
+    }
+    Py_XDECREF(array);
+    /* Not before: when it goes it may do anything to an array that it made. */
+    Py_DECREF(result);
+    return status;
 }
 
-/* As solve_run, but for the GIL, and without an exception. */
+/* Answer with the factors of the Jacobian. 0, or -1 where the fit is to end. */
 static int
-run_fit(Solve *solve, Problem *problem, int *info)
+answer_jacobian(One *one)
 {
-    guard_begin(&problem->guard, problem->m, problem->n, solve->x,
-                solve->fvec_at);
-#ifdef PYMINPACK_BLOCKED
-    *info = solve->large.ldr > 0 ? run_blocked(solve, problem)
-                                 : run_minpack(solve, problem);
-#else
-    *info = run_minpack(solve, problem);
-#endif
-    return settle_info(solve, problem, info);
+    Fit *fit = &one->fit;
+    Call *call = &one->call;
+    const int differences = call->dfun == NULL;
+    int status;
+
+    if (differences) {
+        status = evaluate_differences(one);
+    }
+    else {
+        fit->njev++;
+        status = call->derivatives == NULL
+                     ? take_array(one)
+                     : call_compiled_jacobian(call, fit->lm.n, fit->lm.x,
+                                              fit->f, fit->jacobian);
+    }
+    if (status < 0) {
+        return -1;
+    }
+    if (fit->lm.isa >= 0 && !differences && call->derivatives == NULL) {
+        gil_leave_for(&call->gil, fit_work_of_step(fit));
+        lm_triangle(&fit->lm);
+    }
+    else {
+        gil_leave_for(&call->gil, fit_work_of_factors(fit));
+        factor_memory(fit, differences, one->points);
+    }
+    fit_take_factors(fit);
+    if (one_keeps_arrays(one) && one->keep.adopted) {
+        gil_take(&call->gil);
+        keep_release_columns(&one->keep, fit->lm.n);
+    }
+    return 0;
+}
+
+/* Request by request, until the fit is finished. 0, or -1 where it has to end
+ * before. */
+static int
+answer_all(One *one)
+{
+    Fit *fit = &one->fit;
+    const int compiled = call_is_compiled(&one->call);
+    int status = 0;
+
+    while (status == 0 && fit->lm.request != LM_FINISHED) {
+        status = fit->lm.request == LM_JACOBIAN ? answer_jacobian(one)
+                                                : answer_residuals(one);
+        if (!compiled) {
+            gil_take(&one->call.gil);
+        }
+    }
+    return status;
 }
 
 int
-solve_run(Solve *solve, Problem *problem, int *info)
+one_run(One *one)
 {
+    Fit *fit = &one->fit;
+    Call *call = &one->call;
     int status;
 
-    if (problem_is_compiled(problem)) {
-        watch_begin(&problem->watch);
+    if (call_is_compiled(call)) {
+        gil_leave(&call->gil);
     }
-    status = run_fit(solve, problem, info);
-    problem_take_gil(problem);
-    if (problem->no_memory) {
-        PyErr_NoMemory();
+    fit_begin(fit, &one->options, call->dfun == NULL);
+    fit->nfev = call->residuals == NULL; /* it told how many there are */
+    status = ON_ARGONNE && fit->lm.isa < 0 ? argonne_run(one)
+                                           : answer_all(one);
+    if (status < 0 && call->stopped != 0) {
+        fit_stop(fit, call->stopped);
+        status = 0;
     }
-#ifdef PYMINPACK_BLOCKED
-    if (status == 0 && solve->large.ldr > 0 && solve->full) {
-        status = hand_over(solve, problem, *info);
+    else if (status == 0) {
+        fit_finish(fit);
     }
-#endif
+    gil_take(&call->gil);
     return status;
 }

@@ -1,47 +1,63 @@
-/* One solve: its options and memory, and the run of MINPACK. */
+/* One fit, small or large: its options, functions and memory, and the loop
+ * that answers what the iteration asks for. */
 #ifndef PYMINPACK_DRIVERS_ONE_H
 #define PYMINPACK_DRIVERS_ONE_H
 
 #include "drivers/keep.h"
-#include "user/options.h"
+#include "fit/factor.h"
+#include "fit/fit.h"
 #include "user/call.h"
+#include "user/options.h"
 
-/* Doubles that are enough for x and the workspace of a small fit. */
-#define SOLVE_ROOM 128
+/* Doubles that are enough for the memory of a small fit. */
+#define ONE_ROOM 192
 
 typedef struct {
+    Fit fit;
+    Call call;
     Options options;
-    int full; /* whether all results are wanted, or only x */
+    int full;         /* whether all results are wanted, or only x */
+    int first_finite; /* whether what func returned first is */
 
-    double *room;                            /* borrowed: SOLVE_ROOM doubles */
-    double *x;                               /* in `room`, or in x_memory */
-    PyArrayObject *x_memory;                 /* strong; NULL: there was room */
+    double *room;            /* borrowed: ONE_ROOM doubles */
+    PyArrayObject *x_memory; /* strong: x; NULL: there was room */
+    PyArrayObject *memory;   /* strong: the rest; NULL: there was room */
     PyArrayObject *fvec, *fjac, *ipvt, *qtf; /* strong; NULL: not wanted */
-    PyArrayObject *memory; /* strong: the workspace; NULL: there was room */
-    double *diag, *wa, *ftrial;         /* pieces of the workspace */
-    double *fvec_at, *fjac_at, *qtf_at; /* of it or of an array */
-    int *ipvt_at;
-    Large large; /* its memory: pieces */
-} Solve;
-
-/* Whether an m by n Jacobian is factored by blocks. */
-int solve_takes_blocks(const Options *options, int m, int n);
+    const double **points; /* borrowed; NULL, or n: by blocks, where the
+                              residuals at displaced points are */
+    Keep keep;             /* of a fit by blocks */
+    Chunk chunk;           /* of a fit by blocks */
+} One;
 
 /* Copy the start, a vector of float64, to where the solver may work on it. 0,
  * or -1 with an exception. */
-int solve_copy_start(Solve *solve, PyArrayObject *start);
+int one_copy_start(One *one, PyArrayObject *start);
 
-/* Take the memory that the size of the problem asks for, and func's first
- * residuals, if it was called already, into it before anything can run Python
- * code that changes them. Steals the reference to these.
- * solve_clear undoes it, also after a failure. 0, or -1 with an exception. */
-int solve_allocate(Solve *solve, Problem *problem, PyArrayObject *first);
+/* Call func at the start if it is Python's, and take the memory that the size
+ * of the problem asks for. *type_num becomes the NumPy type of func's result.
+ * one_clear undoes it, also after a failure. 0, or -1 with an exception. */
+int one_open(One *one, int *type_num);
 
-void solve_clear(Solve *solve, const Problem *problem);
+void one_clear(One *one);
 
-/* Run MINPACK; the GIL is released where Python has no part. *info becomes
- * MINPACK's, INFO_NOT_FINITE, or what a compiled function returned to stop the
- * fit. 0, or -1 with an exception. */
-int solve_run(Solve *solve, Problem *problem, int *info);
+/* Run the fit; the GIL is released where Python has no part. fit.lm.info
+ * becomes MINPACK's, INFO_NOT_FINITE, or what a compiled function returned to
+ * stop. 0, or -1 with an exception. */
+int one_run(One *one);
+
+/* Put what came of it where the user gets it, if all results are wanted. 0, or
+ * -1 with an exception. */
+int one_hand_over(One *one);
+
+/* Whether the residuals stay in the arrays that func returns. */
+static inline int
+one_keeps_arrays(const One *one)
+{
+    return one->fit.lm.isa >= 0 && one->call.residuals == NULL;
+}
+
+/* Residuals of a Python func at x, in fit.f or fit.f_trial: whether they are
+ * finite, or -1 with an exception. */
+int one_call(One *one, const double *x, double *f);
 
 #endif /* PYMINPACK_DRIVERS_ONE_H */

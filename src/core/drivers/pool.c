@@ -1,412 +1,298 @@
 #include "drivers/pool.h"
 
 #include <limits.h>
-#include <math.h>
 #include <string.h>
 
-#include "drivers/one.h"
 #include "fit/factor.h"
 
-#ifdef PYMINPACK_BLOCKED
-
-/* Memory of the slots that suits the caches, in doubles. */
+/* Memory of the fits that suits the caches, in doubles. */
 #define WINDOW (1 << 17)
 
 void
-slots_clear(Slots *slots)
+pool_clear(Pool *pool)
 {
-    for (npy_intp i = 0; slots->slots != NULL && i < slots->size; i++) {
-        guard_clear(&slots->slots[i].guard);
+    for (npy_intp i = 0; pool->fits != NULL && i < pool->size; i++) {
+        fit_clear(&pool->fits[i]);
     }
-    PyMem_Free(slots->slots);
-    slots->slots = NULL;
-    PyMem_Free(slots->memory);
-    slots->memory = NULL;
-    PyMem_Free(slots->points);
-    slots->points = NULL;
-    slots->size = slots->used = 0;
+    PyMem_Free(pool->fits);
+    pool->fits = NULL;
+    PyMem_Free(pool->memory);
+    pool->memory = NULL;
+    PyMem_Free(pool->points);
+    pool->points = NULL;
+    pool->size = pool->used = 0;
 }
 
-/* The doubles of one slot. Every product is of two ints, or of an int and a
+/* The doubles of one fit. Every product is of two ints, or of an int and a
  * little more, and their sum fits a size_t. */
 static size_t
-slot_size(const Slots *slots, int n)
+size_of(const Fit *fit)
 {
-    size_t columns = (size_t)n;
-    size_t m = (size_t)slots->m;
+    const size_t m = (size_t)fit->m, n = (size_t)fit->lm.n;
 
-    /* An int is no larger than a double. */
-    return 8 * columns + 2 * m + m * columns +
-           (size_t)slots->ldr * (columns + 1);
-}
-
-/* The next piece of the memory. */
-static double *
-piece(double **rest, size_t size)
-{
-    double *start = *rest;
-
-    *rest += size;
-    return start;
+    return fit_size(fit) + n + 2 * m + m * n;
 }
 
 static void
-lay_out(const Slots *slots, Slot *slot, int n, double **rest)
+lay_out(Fit *fit, const Fit *model, double *memory, double *spare)
 {
-    size_t columns = (size_t)n;
-    size_t m = (size_t)slots->m;
+    const npy_intp m = model->m;
 
-    slot->x = piece(rest, columns);
-    slot->trial = piece(rest, columns);
-    slot->step = piece(rest, columns);
-    slot->steps = piece(rest, columns);
-    slot->diag = piece(rest, columns);
-    slot->qtf = piece(rest, columns);
-    slot->work = piece(rest, columns);
-    slot->ipvt = (void *)piece(rest, columns);
-    slot->fvec = piece(rest, m);
-    slot->ftrial = piece(rest, m);
-    slot->fjac = piece(rest, m * columns);
-    if (slots->ldr > 0) {
-        slot->r = piece(rest, (size_t)slots->ldr * (columns + 1));
+    fit_shape(fit, model->m, model->lm.n, model->lm.isa);
+    memory = fit_lay_out(fit, memory);
+    fit->lm.x = memory;
+    fit->f = fit->lm.x + fit->lm.n;
+    fit->f_trial = fit->f + m;
+    fit->jacobian = fit->f_trial + m;
+    if (fit->lm.isa < 0) {
+        fit->lm.r = fit->jacobian;
     }
+    fit->lm.spare = spare;
 }
 
-/* Put the next fit into a slot. */
+/* Put the next fit of the table into a place. */
 static void
-begin(Slots *slots, const Fits *fits, Slot *slot)
+begin(Pool *pool, Fit *fit)
 {
-    const Options *options = &fits->options;
-    const int cost = slots->differences ? fits->n : 0;
-    const size_t row = (size_t)fits->n * sizeof(double);
+    const Fits *table = pool->table;
+    const size_t row = (size_t)table->n * sizeof(double);
 
-    slot->fit = slots->next++;
-    slot->nfev = 0;
-    slot->njev = 0;
-    memcpy(slot->x, fits_row(fits->x0, slot->fit), row);
-    if (fits->diag != NULL) {
-        memcpy(slot->diag, fits_row(fits->diag, slot->fit), row);
+    fit->index = pool->next++;
+    memcpy(fit->lm.x, fits_row(table->x0, fit->index), row);
+    if (table->diag != NULL) {
+        memcpy(fit->lm.diag, fits_row(table->diag, fit->index), row);
     }
-    guard_begin(&slot->guard, slots->m, fits->n, slot->x, slot->fvec);
-    slot->guard.r = slot->r != NULL ? slot->r : slot->fjac;
-    slot->guard.ldr = slot->r != NULL ? slots->ldr : slots->m;
-    lm_start(&slot->state, &slots->m, &fits->n, &slots->m, &options->ftol,
-             &options->xtol, &options->gtol, &options->maxfev, slot->diag,
-             &options->mode, &options->factor, &cost);
+    fit_begin(fit, &table->options, pool->differences);
 }
 
 int
-slots_refill(Slots *slots, const Fits *fits, Slot *slot)
+pool_refill(Pool *pool, Fit *fit)
 {
-    if (slots->next >= slots->end) {
+    if (pool->next >= pool->end) {
         return 0;
     }
-    begin(slots, fits, slot);
+    begin(pool, fit);
     return 1;
 }
 
 int
-slots_together(const Fits *fits, int m)
+pool_together(const Fits *table, int m)
 {
-    int width;
+    int width = 0;
 
-    if (solve_takes_blocks(&fits->options, m, fits->n)) {
-        return 1;
+    if (!factor_takes_blocks(&table->options, m, table->n)) {
+        width = batched_width(factor_instruction_set(), m, table->n);
     }
-    width = lanes_width(triangle_instruction_set(), m, fits->n);
     return width > 0 ? width : 1;
 }
 
 int
-slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
+pool_open(Pool *pool, int m, npy_intp size)
 {
-    int blocks = solve_takes_blocks(&fits->options, m, fits->n);
-    int width;
-    size_t each, spare, total;
-    double *rest;
+    const int n = pool->table->n;
+    const int isa = factor_instruction_set();
+    const int blocks = factor_takes_blocks(&pool->table->options, m, n);
+    const int width = blocks ? 0 : batched_width(isa, m, n);
+    Fit model = {0};
+    size_t each, spare, group, total;
 
-    slots->m = m;
-    slots->isa = triangle_instruction_set();
-    slots->ldr = blocks ? (fits->n + 15) / 16 * 16 : 0;
-    each = slot_size(slots, fits->n);
-    width = blocks ? 0 : lanes_width(slots->isa, m, fits->n);
-    spare = blocks ? (size_t)blocked_spare(fits->n)
-                   : lanes_size(width, m, fits->n);
+    fit_shape(&model, m, n, blocks ? isa : -1);
+    each = size_of(&model);
+    spare = (size_t)lm_spare(n, model.lm.isa);
+    group = batched_size(width, m, n);
     if (size == 0) {
         size = (npy_intp)(WINDOW / each) + 1;
     }
-    slots->size = Py_MIN(size, fits->count);
+    pool->m = m;
+    pool->size = Py_MIN(size, pool->table->count);
     total = (size_t)PY_SSIZE_T_MAX / sizeof(double);
-    if (spare > total || each > (total - spare) / (size_t)slots->size) {
+    if (spare + group > total ||
+        each > (total - spare - group) / (size_t)pool->size) {
         PyErr_NoMemory();
         return -1;
     }
-    total = each * (size_t)slots->size + spare;
-    slots->slots = PyMem_Calloc((size_t)slots->size, sizeof(Slot));
-    slots->memory = PyMem_New(double, total);
-    slots->points = PyMem_New(const double *, (size_t)fits->n);
-    if (slots->slots == NULL || slots->memory == NULL ||
-        slots->points == NULL) {
+    total = each * (size_t)pool->size + spare + group;
+    pool->fits = PyMem_Calloc((size_t)pool->size, sizeof(Fit));
+    pool->memory = PyMem_New(double, total);
+    pool->points = PyMem_New(const double *, (size_t)n);
+    if (pool->fits == NULL || pool->memory == NULL || pool->points == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    rest = slots->memory;
-    slots->spare = piece(&rest, spare);
-    lanes_lay_out(&slots->lanes, width, m, fits->n, slots->spare);
-    for (npy_intp i = 0; i < slots->size; i++) {
-        lay_out(slots, &slots->slots[i], fits->n, &rest);
+    batched_lay_out(&pool->batched, width, m, n, pool->memory + spare);
+    for (npy_intp i = 0; i < pool->size; i++) {
+        lay_out(&pool->fits[i], &model,
+                pool->memory + spare + group + (size_t)i * each, pool->memory);
     }
     return 0;
 }
 
-/* Write the results of a fit. */
+/* Write the results of a fit that has ended. */
 static void
-write_results(Slots *slots, Fits *fits, Slot *slot, int info)
+store(Pool *pool, Fit *fit)
 {
-    const Outcome outcome = {
-        .info = info,
-        .nfev = slot->nfev,
-        .njev = slot->njev,
-        .x = slot->x,
-        .fvec = slot->fvec,
-        .r = slot->guard.r,
-        .ldr = slot->guard.ldr,
-        .ipvt = slot->ipvt,
-    };
-
-    fits_store(fits, slot->fit, slots->m, &outcome, slot->work);
-    slots->done++;
-    slot->state.request = LM_FINISHED;
+    fits_store(pool->table, fit);
+    pool->done++;
 }
 
 static void
-finish(Slots *slots, Fits *fits, Slot *slot)
+finish(Pool *pool, Fit *fit)
 {
-    write_results(slots, fits, slot,
-                  guard_verdict(&slot->guard, slot->state.info));
+    fit_finish(fit);
+    store(pool, fit);
 }
 
 void
-slots_stop(Slots *slots, Fits *fits, Slot *slot, int status)
+pool_stop(Pool *pool, Fit *fit, int status)
 {
-    if (slot->state.request == LM_RESIDUAL) {
-        for (npy_intp i = 0; i < slots->m; i++) {
-            slot->fvec[i] = NAN; /* whatever was written there */
-        }
-    }
-    (void)guard_verdict(&slot->guard, slot->state.info);
-    write_results(slots, fits, slot, status);
+    fit_stop(fit, status);
+    store(pool, fit);
 }
 
 int
-slots_may_try(Slots *slots, Fits *fits, Slot *slot)
+pool_may_try(Pool *pool, Fit *fit)
 {
-    if (guard_trial(&slot->guard, slot->trial)) {
+    if (fit_may_try(fit)) {
         return 1;
     }
-    finish(slots, fits, slot);
+    finish(pool, fit);
     return 0;
 }
 
-/* Take the slots that hold no fit out of the row. Slots are exchanged, so that
- * each keeps its memory. */
+/* Close the gaps that finished fits leave. Fits are exchanged, so that each
+ * keeps its memory. */
 static void
-close_ranks(Slots *slots)
+close_gaps(Pool *pool)
 {
-    for (npy_intp i = 0; i < slots->used;) {
-        Slot slot = slots->slots[i];
+    for (npy_intp i = 0; i < pool->used;) {
+        Fit fit = pool->fits[i];
 
-        if (slot.state.request != LM_FINISHED) {
+        if (fit.lm.request != LM_FINISHED) {
             i++;
             continue;
         }
-        slots->used--;
-        slots->slots[i] = slots->slots[slots->used];
-        slots->slots[slots->used] = slot;
+        pool->used--;
+        pool->fits[i] = pool->fits[pool->used];
+        pool->fits[pool->used] = fit;
     }
 }
 
 void
-slots_settle(Slots *slots, Fits *fits)
+pool_settle(Pool *pool)
 {
     int gaps = 0;
 
-    for (npy_intp i = 0; i < slots->used; i++) {
-        Slot *slot = &slots->slots[i];
+    for (npy_intp i = 0; i < pool->used; i++) {
+        Fit *fit = &pool->fits[i];
 
-        if (slot->state.request == LM_TRIAL) {
-            (void)slots_may_try(slots, fits, slot);
+        if (fit->lm.request == LM_TRIAL) {
+            (void)pool_may_try(pool, fit);
         }
-        if (slot->state.request == LM_FINISHED &&
-            !slots_refill(slots, fits, slot)) {
+        if (fit->lm.request == LM_FINISHED && !pool_refill(pool, fit)) {
             gaps = 1;
         }
     }
     if (gaps) {
-        close_ranks(slots);
+        close_gaps(pool);
     }
-    while (slots->used < slots->size && slots->next < slots->end) {
-        begin(slots, fits, &slots->slots[slots->used++]);
+    while (pool->used < pool->size && pool->next < pool->end) {
+        begin(pool, &pool->fits[pool->used++]);
     }
 }
 
 int
-slots_points(const Slots *slots, const Slot *slot)
+pool_points(const Pool *pool, const Fit *fit)
 {
-    switch (slot->state.request) {
+    switch (fit->lm.request) {
     case LM_RESIDUAL:
     case LM_TRIAL:
         return 1;
     case LM_JACOBIAN:
-        return slots->differences ? slot->guard.n : 0;
+        return pool->differences ? fit->lm.n : 0;
     default:
         return 0;
     }
 }
 
+double *
+pool_target(const Fit *fit)
+{
+    switch (fit->lm.request) {
+    case LM_RESIDUAL:
+        return fit->f;
+    case LM_TRIAL:
+        return fit->f_trial;
+    default:
+        return fit->jacobian;
+    }
+}
+
 int
-slots_wants_jacobian(const Slots *slots, const Slot *slot)
+pool_wants_jacobian(const Pool *pool, const Fit *fit)
 {
-    return slot->state.request == LM_JACOBIAN && !slots->differences;
+    return fit->lm.request == LM_JACOBIAN && !pool->differences;
 }
 
-/* Make what came at the displaced points the Jacobian, or any Jacobian a
- * triangle. */
+/* Go on with factors that are in place. */
 static void
-complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
+take_factors(Pool *pool, Fit *fit)
 {
-    const Blocks blocks = {.isa = slots->isa, .work = slots->spare};
-
-    slot->guard.fresh_jacobian = 1;
-    if (slots->ldr == 0) {
-        if (slots->differences) {
-            lm_quotients(&slots->m, &fits->n, slot->fvec, slot->steps,
-                         slot->fjac);
-        }
-        return;
+    fit_take_factors(fit);
+    if (fit->lm.request == LM_FINISHED) {
+        finish(pool, fit);
     }
-    if (slots->differences) {
-        for (npy_intp j = 0; j < fits->n; j++) {
-            slots->points[j] = slot->fjac + j * slots->m;
-        }
-        lm_reduce(&slots->isa, &slots->m, &fits->n, slots->points, slot->fvec,
-                  slot->steps, slot->r, &slots->ldr, slot->qtf, slots->spare);
-        return;
-    }
-    triangle_of_memory(slot->fjac, &blocks, slots->m, fits->n, slot->fvec,
-                       slot->r, slots->ldr);
-    memcpy(slot->qtf, slot->r + (size_t)fits->n * (size_t)slots->ldr,
-           (size_t)fits->n * sizeof(double));
 }
 
-/* As lm_advance, by blocks. */
+/* Factor the Jacobian of one fit and go on with it. */
 static void
-proceed(Slots *slots, const Fits *fits, Slot *slot)
+factor(Pool *pool, Fit *fit)
 {
-    const int iter = slot->state.iter;
-    double fnorm = 0.0;
-
-    if (slot->state.request != LM_JACOBIAN) {
-        fnorm = blocked_norm(slots->isa, slots->m,
-                             slot->state.request == LM_TRIAL ? slot->ftrial
-                                                             : slot->fvec);
+    for (npy_intp j = 0; fit->lm.isa >= 0 && j < fit->lm.n; j++) {
+        pool->points[j] = fit->jacobian + j * fit->m;
     }
-    /* The steps of differences are wanted no longer. */
-    lm_proceed(&slot->state, &fits->n, slot->x, &fnorm, slot->r, &slots->ldr,
-               slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
-               slot->work, slot->steps, &slots->isa, slots->spare);
-    if (slot->state.iter != iter) {
-        memcpy(slot->fvec, slot->ftrial, (size_t)slots->m * sizeof(double));
-    }
-}
-
-/* Hand the answer over, and see what the fit waits for next. */
-static void
-answer(Slots *slots, Fits *fits, Slot *slot)
-{
-    if (slot->r != NULL) {
-        proceed(slots, fits, slot);
-    }
-    else {
-        lm_advance(&slot->state, &slots->m, &fits->n, slot->x, slot->fvec,
-                   slot->fjac, &slots->m, slot->diag, slot->ipvt, slot->qtf,
-                   slot->step, slot->trial, slot->work, slot->ftrial);
-    }
-    if (slot->state.request == LM_FINISHED) {
-        finish(slots, fits, slot);
-    }
-}
-
-/* Factor the Jacobians of the group side by side: whether that was possible.
- */
-static int
-factor_group(Slots *slots, Fits *fits)
-{
-    const Lanes *lanes = &slots->lanes;
-    const double *fjac[LANES_MOST], *fvec[LANES_MOST];
-
-    for (int lane = 0; lane < lanes->width; lane++) {
-        fjac[lane] = slots->group[lane]->fjac;
-        fvec[lane] = slots->group[lane]->fvec;
-    }
-    lanes_load(lanes, slots->m, fits->n, fjac, fvec);
-    if (!lanes_factor(lanes, slots->m, fits->n)) {
-        return 0;
-    }
-    for (int lane = 0; lane < lanes->width; lane++) {
-        Slot *slot = slots->group[lane];
-
-        lanes_store(lanes, lane, slots->m, fits->n, slot->fjac, slot->qtf,
-                    slot->trial, slot->ipvt);
-        lm_resume(&slot->state, &fits->n, slot->x, slot->fjac, &slots->m,
-                  slot->diag, slot->ipvt, slot->qtf, slot->step, slot->trial,
-                  slot->work, slot->ftrial);
-        if (slot->state.request == LM_FINISHED) {
-            finish(slots, fits, slot);
-        }
-    }
-    return 1;
+    factor_memory(fit, pool->differences, pool->points);
+    take_factors(pool, fit);
 }
 
 void
-slots_flush(Slots *slots, Fits *fits)
+pool_flush(Pool *pool)
 {
-    if (slots->grouped == 0 || slots->grouped < slots->lanes.width ||
-        !factor_group(slots, fits)) {
-        for (int i = 0; i < slots->grouped; i++) {
-            answer(slots, fits, slots->group[i]);
+    Batched *batched = &pool->batched;
+    const int together = batched->count > 0 &&
+                         batched->count == batched->width &&
+                         batched_factor(batched, pool->differences);
+
+    for (int i = 0; i < batched->count; i++) {
+        if (together) {
+            take_factors(pool, batched->group[i]);
+        }
+        else {
+            factor(pool, batched->group[i]);
         }
     }
-    slots->grouped = 0;
+    batched->count = 0;
 }
 
 int
-slots_advance(Slots *slots, Fits *fits, Slot *slot)
+pool_advance(Pool *pool, Fit *fit, int finite)
 {
-    switch (slot->state.request) {
-    case LM_RESIDUAL:
-        if (!guard_first(&slot->guard, slot->finite)) {
-            finish(slots, fits, slot);
+    if (fit->lm.request == LM_JACOBIAN) {
+        if (pool->batched.width == 0) {
+            factor(pool, fit);
             return 0;
         }
-        break;
-    case LM_TRIAL:
-        if (guard_answer(&slot->guard, slot->trial, slot->finite) < 0) {
-            return -1;
+        pool->batched.group[pool->batched.count++] = fit;
+        if (pool->batched.count == pool->batched.width) {
+            pool_flush(pool);
         }
-        break;
-    default:
-        complete_jacobian(slots, fits, slot);
-        if (slots->lanes.width > 0) {
-            slots->group[slots->grouped++] = slot;
-            if (slots->grouped == slots->lanes.width) {
-                slots_flush(slots, fits);
-            }
-            return 0;
-        }
+        return 0;
     }
-    answer(slots, fits, slot);
+    if (fit_take_residuals(fit, lm_norm(&fit->lm, fit->m, pool_target(fit)),
+                           finite) < 0) {
+        return -1;
+    }
+    if (fit->lm.request == LM_FINISHED) {
+        finish(pool, fit);
+    }
     return 0;
 }
-
-#endif

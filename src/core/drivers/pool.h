@@ -1,89 +1,69 @@
-/* The fits that are under way in lockstep: each in a slot, which the next fit
- * takes over when one is finished. */
+/* The fits of a table that are under way together: each in a place, which the
+ * next fit takes over when one is finished. */
 #ifndef PYMINPACK_DRIVERS_POOL_H
 #define PYMINPACK_DRIVERS_POOL_H
 
 #include "drivers/table.h"
-#include "fit/finite.h"
 #include "fit/batched.h"
-#include "minpack.h"
-
-#ifdef PYMINPACK_BLOCKED
+#include "fit/fit.h"
 
 typedef struct {
-    LmState state;
-    Guard guard;
-    npy_intp fit;
-    int nfev, njev;
-    int finite;           /* whether the residuals last answered are */
-    double *x, *fvec;     /* the best point */
-    double *trial, *step; /* the point under trial */
-    double *ftrial;
-    double *fjac, *steps; /* m by n, and how far x is displaced for it */
-    double *diag, *qtf, *work;
-    double *r; /* NULL, or the triangle of the Jacobian by blocks */
-    int *ipvt;
-} Slot;
-
-typedef struct {
-    Slot *slots;    /* owned: `used` of them hold a fit */
-    double *memory; /* owned: what the slots point to */
+    Fits *table;    /* borrowed: starts, options and results */
+    Fit *fits;      /* owned: `used` of them are under way */
+    double *memory; /* owned: what the fits point to */
     npy_intp size;
     npy_intp used;
-    npy_intp next; /* the first fit that has not begun, */
+    npy_intp next; /* the first fit of the table that has not begun, */
     npy_intp end;  /* and where those that may begin end */
     npy_intp done; /* fits that are finished */
     int m;
     int differences;       /* the Jacobian is by differences */
-    int isa;               /* of the work by blocks, */
-    int ldr;               /* and the leading dimension of r; 0: none */
-    double *spare;         /* of memory: work that the slots share */
-    const double **points; /* owned; NULL, or where the columns of differences
-                              are that become a triangle */
-    Lanes lanes;
-    Slot *group[LANES_MOST]; /* slots whose Jacobians wait for company, */
-    int grouped;             /* and how many these are */
-} Slots;
+    const double **points; /* owned: n, where columns of differences are that
+                              become a triangle */
+    Batched batched;
+} Pool;
 
-/* Make `size` slots for fits of m residuals, 0: as many as suit the caches.
- * None holds a fit, and fits may begin where `end` is moved on. `slots` is all
- * zero before, but for `differences`; slots_clear undoes it, also after a
- * failure. 0, or -1 with an exception. */
-int slots_open(Slots *slots, const Fits *fits, int m, npy_intp size);
+/* Make `size` places for fits of m residuals, 0: as many as suit the caches.
+ * None is under way, and fits may begin where `end` is moved on. `pool` is all
+ * zero before, but for `table` and `differences`; pool_clear undoes it, also
+ * after a failure. 0, or -1 with an exception. */
+int pool_open(Pool *pool, int m, npy_intp size);
 
-void slots_clear(Slots *slots);
+void pool_clear(Pool *pool);
 
-/* See to it that every slot waits for something that can be evaluated: a fit
- * that cannot go on is finished, and the next ones take the place of those
- * that are. */
-void slots_settle(Slots *slots, Fits *fits);
+/* See to it that every fit waits for something that can be evaluated: one that
+ * cannot go on is finished, and the next ones take the place of those that
+ * are. */
+void pool_settle(Pool *pool);
 
-/* Put the next fit into a slot whose fit is finished: whether there is one. */
-int slots_refill(Slots *slots, const Fits *fits, Slot *slot);
+/* Put the next fit into the place of one that is finished: whether there is
+ * one. */
+int pool_refill(Pool *pool, Fit *fit);
 
-/* How many slots go together best for fits of m residuals. */
-int slots_together(const Fits *fits, int m);
+/* How many fits of m residuals go together best. */
+int pool_together(const Fits *table, int m);
 
-/* Whether the trial point of a slot can be evaluated; if not, its fit is
- * finished. */
-int slots_may_try(Slots *slots, Fits *fits, Slot *slot);
+/* Whether the trial point of a fit can be evaluated; if not, it is finished. */
+int pool_may_try(Pool *pool, Fit *fit);
 
-/* How many points the residuals of a slot are wanted at. */
-int slots_points(const Slots *slots, const Slot *slot);
+/* How many points residuals are wanted at. */
+int pool_points(const Pool *pool, const Fit *fit);
 
-/* Whether the user's Jacobian of a slot is wanted. */
-int slots_wants_jacobian(const Slots *slots, const Slot *slot);
+/* Where the residuals go that are wanted: m for each point. */
+double *pool_target(const Fit *fit);
 
-/* Go on with a slot whose answer has come. Where that was a Jacobian it may
- * wait for those of others. 0, or -1 where memory is lacking. */
-int slots_advance(Slots *slots, Fits *fits, Slot *slot);
+/* Whether the user's Jacobian is wanted. */
+int pool_wants_jacobian(const Pool *pool, const Fit *fit);
+
+/* Go on with a fit whose answer is in place; `finite`: whether all residuals
+ * are. Where it was a Jacobian it may wait for those of others. 0, or -1 where
+ * memory is lacking. */
+int pool_advance(Pool *pool, Fit *fit, int finite);
 
 /* Let no Jacobian wait any longer. */
-void slots_flush(Slots *slots, Fits *fits);
+void pool_flush(Pool *pool);
 
-/* Finish a slot whose function returned a negative status. */
-void slots_stop(Slots *slots, Fits *fits, Slot *slot, int status);
-
-#endif
+/* Finish a fit whose function returned a negative status. */
+void pool_stop(Pool *pool, Fit *fit, int status);
 
 #endif /* PYMINPACK_DRIVERS_POOL_H */

@@ -9,8 +9,6 @@
 #include "minpack.h"
 #include "user/residuals.h"
 
-#ifdef PYMINPACK_BLOCKED
-
 /* Whether the object is a C-contiguous array of that type and number of
  * dimensions whose first has `rows` elements. */
 static int
@@ -232,13 +230,6 @@ fits_take_residuals(const Fits *fits, npy_intp fit, int m,
     }
 }
 
-int
-fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
-{
-    fits_take_residuals(fits, fit, m, f, f);
-    return convert_all_finite(f, m);
-}
-
 void
 fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac)
 {
@@ -251,32 +242,29 @@ fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac)
 }
 
 void
-fits_store(Fits *fits, npy_intp fit, int m, const Outcome *outcome,
-           double *work)
+fits_store(Fits *fits, const Fit *fit)
 {
-    npy_intp n = fits->n;
+    const LmFit *lm = &fit->lm;
+    const npy_intp n = lm->n, index = fit->index;
 
-    memcpy((double *)PyArray_DATA(fits->x) + fit * n, outcome->x,
+    memcpy((double *)PyArray_DATA(fits->x) + index * n, lm->x,
            (size_t)n * sizeof(double));
-    ((int *)PyArray_DATA(fits->ier))[fit] = outcome->info;
-    ((int *)PyArray_DATA(fits->nfev))[fit] = outcome->nfev;
-    ((int *)PyArray_DATA(fits->njev))[fit] = outcome->njev;
-    ((double *)PyArray_DATA(fits->fnorm))[fit] = enorm_(&m, outcome->fvec);
+    ((int *)PyArray_DATA(fits->ier))[index] = lm->info;
+    ((int *)PyArray_DATA(fits->nfev))[index] = fit->nfev;
+    ((int *)PyArray_DATA(fits->njev))[index] = fit->njev;
+    ((double *)PyArray_DATA(fits->fnorm))[index] = lm_norm(lm, fit->m, fit->f);
     if (fits->squares != NULL) {
-        ((double *)PyArray_DATA(fits->squares))[fit] =
-            model_sum(outcome->fvec, m);
+        ((double *)PyArray_DATA(fits->squares))[index] =
+            model_sum(fit->f, fit->m);
     }
     if (fits->cov_x != NULL) {
-        double *cov_x = (double *)PyArray_DATA(fits->cov_x) + fit * n * n;
+        double *cov_x = (double *)PyArray_DATA(fits->cov_x) + index * n * n;
 
-        if (outcome->info < 1 || outcome->info > 4 ||
-            !covariance_of(fits->n, outcome->r, outcome->ldr, outcome->ipvt,
-                           cov_x, work)) {
+        if (lm->info < 1 || lm->info > 4 ||
+            !covariance_of(lm->n, lm->r, lm->ldr, lm->ipvt, cov_x, lm->work)) {
             for (npy_intp i = 0; i < n * n; i++) {
                 cov_x[i] = NAN;
             }
         }
     }
 }
-
-#endif

@@ -3,6 +3,7 @@
 #ifndef PYMINPACK_DRIVERS_TABLE_H
 #define PYMINPACK_DRIVERS_TABLE_H
 
+#include "fit/fit.h"
 #include "numpy_api.h"
 #include "user/options.h"
 
@@ -21,14 +22,6 @@ typedef struct {
     PyArrayObject *x, *ier, *nfev, *njev, *fnorm, *squares, *cov_x;
 } Fits;
 
-/* What a driver knows of a fit that is finished. */
-typedef struct {
-    int info, nfev, njev;
-    const double *x, *fvec, *r;
-    npy_intp ldr;
-    const int *ipvt;
-} Outcome;
-
 /* Read (x0, diag, weights, ydata),
  * (x, ier, nfev, njev, fnorm, squares, cov_x) and
  * (ftol, xtol, gtol, factor, maxfev, epsfcn, qr); None stands for what is not
@@ -45,19 +38,15 @@ int fits_check_size(const Fits *fits, npy_intp m);
 /* The row of an array of Fits that belongs to a fit. */
 double *fits_row(PyArrayObject *array, npy_intp fit);
 
-/* The residuals f of what func returned: the difference to ydata, then the
- * weights. What weighs nothing is zero, also where it is NaN. Needs no GIL. */
+/* The residuals f of what func returned, which may be there already: the
+ * difference to ydata, then the weights. What weighs nothing is zero, also where it is NaN. Needs no GIL. */
 void fits_take_residuals(const Fits *fits, npy_intp fit, int m,
                          const double *values, double *f);
-
-/* The same in place; returns whether all of them are finite. */
-int fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f);
 
 /* The weights for the rows of a column-major Jacobian. Needs no GIL. */
 void fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac);
 
-/* Write a fit's results. `work` has room for n. Needs no GIL. */
-void fits_store(Fits *fits, npy_intp fit, int m, const Outcome *outcome,
-                double *work);
+/* Write the results of a fit that has ended. Needs no GIL. */
+void fits_store(Fits *fits, const Fit *fit);
 
 #endif /* PYMINPACK_DRIVERS_TABLE_H */

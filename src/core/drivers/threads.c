@@ -8,13 +8,11 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "drivers/table.h"
+#include "user/arrays.h"
 #include "user/compiled.h"
 #include "drivers/pool.h"
 #include "types.h"
 #include "user/gil.h"
-
-#ifdef PYMINPACK_BLOCKED
 
 /* How long run() takes, in seconds, before Python may see to Ctrl-C and to the
  * progress; and a portion of fits, so that the threads hardly meet. */
@@ -35,11 +33,10 @@ typedef struct {
 /* What one thread works with: as many fits at a time as are factored side by
  * side. */
 typedef struct {
-    Slots slots;
-    Watch watch;
+    Pool pool;
+    Gil gil;
     const CompiledFunction *func;
     const CompiledFunction *dfun; /* NULL: differences */
-    double *points;               /* owned: n by n, where x is displaced */
     struct timespec start;        /* when its turn began, */
     struct timespec begun;        /* and when it took its last portion, */
     long long portion;            /* and how many these were */
@@ -130,35 +127,15 @@ batch_dealloc(PyObject *object)
 
 /* Take all that one thread needs. 0, or -1 with an exception. */
 static int
-hire(Batch *self, Worker *worker)
+open_worker(Batch *self, Worker *worker)
 {
-    const Fits *fits = &self->fits;
-    size_t n = (size_t)fits->n;
-    int width;
-
     worker->func = compiled_function(self->func);
     worker->dfun = self->dfun == NULL ? NULL : compiled_function(self->dfun);
-    worker->slots.differences = worker->dfun == NULL;
-    width = slots_together(fits, worker->func->m);
-    if (slots_open(&worker->slots, fits, worker->func->m, width) < 0) {
-        return -1;
-    }
-    if (worker->dfun == NULL) {
-        /* There is as much as m by n by now. */
-        worker->points = PyMem_New(double, n *n);
-        if (worker->points == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void
-dismiss(Worker *worker)
-{
-    PyMem_Free(worker->points);
-    slots_clear(&worker->slots);
+    worker->gil.stop = &self->stop;
+    worker->pool.table = &self->fits;
+    worker->pool.differences = worker->dfun == NULL;
+    return pool_open(&worker->pool, worker->func->m,
+                     pool_together(&self->fits, worker->func->m));
 }
 
 /* What a function gets as p for a fit. */
@@ -170,51 +147,49 @@ data_of(const Batch *self, const CompiledFunction *function, npy_intp fit)
                                     fit * PyArray_STRIDE(self->data, 0);
 }
 
-/* Residuals of a slot's fit at x to f: what the function returned, which is
- * negative where it stops the fit; or else 0. */
+/* Residuals of a fit at x to f: what the function returned, which is negative
+ * where it stops the fit; or else 0. */
 static int
-run_residuals(const Batch *self, Worker *worker, Slot *slot, const double *x,
+run_residuals(const Batch *self, Worker *worker, Fit *fit, const double *x,
               double *f, int iflag)
 {
     int status;
 
-    slot->nfev++;
+    fit->nfev++;
     status = compiled_residuals(worker->func,
-                                data_of(self, worker->func, slot->fit),
-                                self->fits.n, x, f, iflag);
+                                data_of(self, worker->func, fit->index),
+                                fit->lm.n, x, f, iflag);
     if (status < 0) {
         return status;
     }
-    slot->finite =
-        fits_weigh_residuals(&self->fits, slot->fit, worker->slots.m, f);
+    fits_take_residuals(&self->fits, fit->index, fit->m, f, f);
     return 0;
 }
 
 /* As run_residuals, for the Jacobian or the residuals at displaced points. */
 static int
-run_jacobian(const Batch *self, Worker *worker, Slot *slot)
+run_jacobian(const Batch *self, Worker *worker, Fit *fit)
 {
-    const Fits *fits = &self->fits;
     const CompiledFunction *dfun = worker->dfun;
-    const int m = worker->slots.m;
+    double *displaced = fit->lm.trial; /* which is not wanted yet */
     int status = 0;
 
     if (dfun != NULL) {
-        slot->njev++;
-        status = dfun->jacobian(data_of(self, dfun, slot->fit), m, fits->n,
-                                slot->x, slot->fvec, slot->fjac, m, 2);
-        fits_weigh_jacobian(fits, slot->fit, m, slot->fjac);
+        fit->njev++;
+        status = dfun->jacobian(data_of(self, dfun, fit->index), fit->m,
+                                fit->lm.n, fit->lm.x, fit->f, fit->jacobian,
+                                fit->m, 2);
+        fits_weigh_jacobian(&self->fits, fit->index, fit->m, fit->jacobian);
         return Py_MIN(status, 0);
     }
-    lm_displace(&fits->n, slot->x, &fits->options.epsfcn, worker->points,
-                slot->steps);
-    for (npy_intp j = 0; j < fits->n && status == 0; j++) {
-        if (watch_is_interrupted(&worker->watch)) {
+    lm_steps(&fit->lm, self->fits.options.epsfcn, fit->steps);
+    for (npy_intp j = 0; j < fit->lm.n && status == 0; j++) {
+        if (gil_is_interrupted(&worker->gil)) {
             return 0; /* which the caller sees, too */
         }
-        status =
-            run_residuals(self, worker, slot, worker->points + j * fits->n,
-                          slot->fjac + j * m, 2);
+        fit_displace(fit, j, displaced);
+        status = run_residuals(self, worker, fit, displaced,
+                               fit->jacobian + j * fit->m, 2);
     }
     return status;
 }
@@ -241,10 +216,10 @@ is_over(const struct timespec *start, double duration)
 /* Tell how many fits are done. Not after each of them: what all threads write
  * to stands beside what all of them read. */
 static void
-tell(Batch *self, Worker *worker)
+publish(Batch *self, Worker *worker)
 {
-    atomic_fetch_add(&self->done, worker->slots.done - worker->told);
-    worker->told = worker->slots.done;
+    atomic_fetch_add(&self->done, worker->pool.done - worker->told);
+    worker->told = worker->pool.done;
 }
 
 /* Let a worker begin fits that nobody has begun. Portions grow until they take
@@ -252,74 +227,74 @@ tell(Batch *self, Worker *worker)
 static void
 take_portion(Batch *self, Worker *worker)
 {
-    Slots *slots = &worker->slots;
+    Pool *pool = &worker->pool;
     long long first;
 
     if (!is_over(&worker->begun, PORTION)) {
         worker->portion *= 2;
     }
     timespec_get(&worker->begun, TIME_UTC);
-    tell(self, worker);
+    publish(self, worker);
     first = atomic_fetch_add(&self->next, worker->portion);
-    slots->next = (npy_intp)Py_MIN(first, self->fits.count);
-    slots->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
+    pool->next = (npy_intp)Py_MIN(first, self->fits.count);
+    pool->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
 }
 
-/* Answer what a slot waits for. 0, or -1 where the fits are to end. */
+/* Answer what a fit waits for. 0, or -1 where the fits are to end. */
 static int
-serve(Batch *self, Worker *worker, Slot *slot)
+answer(Batch *self, Worker *worker, Fit *fit)
 {
-    Slots *slots = &worker->slots;
+    Pool *pool = &worker->pool;
+    int finite = 1;
     int status;
 
-    switch (slot->state.request) {
-    case LM_RESIDUAL:
-        status = run_residuals(self, worker, slot, slot->x, slot->fvec, 1);
-        break;
-    case LM_TRIAL:
-        if (!slots_may_try(slots, &self->fits, slot)) {
-            return 0;
-        }
-        status =
-            run_residuals(self, worker, slot, slot->trial, slot->ftrial, 1);
-        break;
-    default:
-        status = run_jacobian(self, worker, slot);
+    if (fit->lm.request == LM_TRIAL && !pool_may_try(pool, fit)) {
+        return 0;
     }
-    if (worker->watch.interrupted) {
+    if (fit->lm.request == LM_JACOBIAN) {
+        status = run_jacobian(self, worker, fit);
+    }
+    else {
+        status = run_residuals(
+            self, worker, fit,
+            fit->lm.request == LM_TRIAL ? fit->lm.trial : fit->lm.x,
+            pool_target(fit), 1);
+        finite = status == 0 && convert_all_finite(pool_target(fit), fit->m);
+    }
+    if (worker->gil.interrupted) {
         return -1;
     }
     if (status < 0) {
-        slots_stop(slots, &self->fits, slot, status);
+        pool_stop(pool, fit, status);
     }
-    else if (slots_advance(slots, &self->fits, slot) < 0) {
+    else if (pool_advance(pool, fit, finite) < 0) {
         worker->no_memory = 1;
         return -1;
     }
     return 0;
 }
 
-/* Serve a slot until it has a Jacobian to be factored, one fit after the
- * other, as long as there are any. 0, or -1 where the fits are to end. */
+/* Answer a fit until it has a Jacobian to be factored, one fit after the other,
+ * as long as there are any. 0, or -1 where the fits are to end. */
 static int
-bring_to_jacobian(Batch *self, Worker *worker, Slot *slot)
+bring_to_jacobian(Batch *self, Worker *worker, Fit *fit)
 {
-    Slots *slots = &worker->slots;
+    Pool *pool = &worker->pool;
     int request;
 
     do {
         /* Improper options finish a fit before it begins. */
-        while (slot->state.request == LM_FINISHED) {
-            if (slots->next == slots->end && !is_over(&worker->start, TURN)) {
+        while (fit->lm.request == LM_FINISHED) {
+            if (pool->next == pool->end && !is_over(&worker->start, TURN)) {
                 take_portion(self, worker);
             }
-            if (!slots_refill(slots, &self->fits, slot)) {
+            if (!pool_refill(pool, fit)) {
                 return 0;
             }
         }
-        request = slot->state.request;
-        if (watch_is_interrupted(&worker->watch) ||
-            serve(self, worker, slot) < 0) {
+        request = fit->lm.request;
+        if (gil_is_interrupted(&worker->gil) ||
+            answer(self, worker, fit) < 0) {
             return -1;
         }
     } while (request != LM_JACOBIAN);
@@ -331,23 +306,23 @@ bring_to_jacobian(Batch *self, Worker *worker, Slot *slot)
 static int
 make_fits(Batch *self, Worker *worker)
 {
-    Slots *slots = &worker->slots;
+    Pool *pool = &worker->pool;
 
     timespec_get(&worker->start, TIME_UTC);
     worker->begun = worker->start;
     worker->portion = 1;
     take_portion(self, worker);
     for (;;) {
-        slots_settle(slots, &self->fits);
-        if (slots->used == 0) {
+        pool_settle(pool);
+        if (pool->used == 0) {
             return 0;
         }
-        for (npy_intp i = 0; i < slots->used; i++) {
-            if (bring_to_jacobian(self, worker, &slots->slots[i]) < 0) {
+        for (npy_intp i = 0; i < pool->used; i++) {
+            if (bring_to_jacobian(self, worker, &pool->fits[i]) < 0) {
                 return -1;
             }
         }
-        slots_flush(slots, &self->fits);
+        pool_flush(pool);
     }
 }
 
@@ -355,14 +330,14 @@ static PyObject *
 batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     Batch *self = (Batch *)object;
-    Worker worker = {.watch.stop = &self->stop};
+    Worker worker = {0};
     PyObject *result = NULL;
 
-    if (hire(self, &worker) == 0) {
-        watch_begin(&worker.watch);
+    if (open_worker(self, &worker) == 0) {
+        gil_leave(&worker.gil);
         (void)make_fits(self, &worker);
-        tell(self, &worker);
-        watch_end(&worker.watch);
+        publish(self, &worker);
+        gil_take(&worker.gil);
         if (worker.no_memory) {
             PyErr_NoMemory();
         }
@@ -372,7 +347,7 @@ batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
                                 !atomic_load(&self->stop));
         }
     }
-    dismiss(&worker);
+    pool_clear(&worker.pool);
     return result;
 }
 
@@ -424,14 +399,3 @@ batch_add_type(PyObject *module)
 
     return types_add(module, &spec);
 }
-
-#else
-
-int
-batch_add_type(PyObject *module)
-{
-    (void)module;
-    return 0;
-}
-
-#endif

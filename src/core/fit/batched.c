@@ -1,14 +1,17 @@
 #include "fit/batched.h"
 
-#include "minpack.h"
+#include <stddef.h>
 
-#ifdef PYMINPACK_BLOCKED
+int lane_qr(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
+            double *acnorm, double *wa);
+int lane_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt,
+                 double *rdiag, double *acnorm, double *wa);
 
-/* Elements of a Jacobian up to which its lanes stay in a near cache. */
+/* Elements of a Jacobian up to which a group stays in a near cache. */
 #define NEAR 4096
 
 int
-lanes_width(int isa, int m, int n)
+batched_width(int isa, int m, int n)
 {
     if ((double)m * n > NEAR) {
         return 0;
@@ -23,7 +26,7 @@ lanes_width(int isa, int m, int n)
 }
 
 size_t
-lanes_size(int width, int m, int n)
+batched_size(int width, int m, int n)
 {
     size_t rows = (size_t)m;
     size_t columns = (size_t)n;
@@ -33,24 +36,24 @@ lanes_size(int width, int m, int n)
 }
 
 void
-lanes_lay_out(Lanes *lanes, int width, int m, int n, double *memory)
+batched_lay_out(Batched *batched, int width, int m, int n, double *memory)
 {
     size_t row = (size_t)width * (size_t)n;
     void *rest;
 
-    lanes->width = width;
-    lanes->a = memory;
-    lanes->rhs = lanes->a + row * (size_t)m;
-    lanes->rdiag = lanes->rhs + (size_t)width * (size_t)m;
-    lanes->acnorm = lanes->rdiag + row;
-    lanes->wa = lanes->acnorm + row;
-    rest = lanes->wa + row;
-    lanes->ipvt = rest;
+    batched->width = width;
+    batched->a = memory;
+    batched->rhs = batched->a + row * (size_t)m;
+    batched->rdiag = batched->rhs + (size_t)width * (size_t)m;
+    batched->acnorm = batched->rdiag + row;
+    batched->wa = batched->acnorm + row;
+    rest = batched->wa + row;
+    batched->ipvt = rest;
 }
 
 /* Vectors side by side: the elements of one index follow each other. */
 static void
-interleave(int width, ptrdiff_t size, const double *const from[LANES_MOST],
+interleave(int width, ptrdiff_t size, const double *const from[BATCHED_MOST],
            double *to)
 {
     if (width == 4) { /* written in full, so that the compiler sees it */
@@ -68,43 +71,88 @@ interleave(int width, ptrdiff_t size, const double *const from[LANES_MOST],
     }
 }
 
-void
-lanes_load(const Lanes *lanes, int m, int n,
-           const double *const fjac[LANES_MOST],
-           const double *const f[LANES_MOST])
+/* Quotients of differences side by side: (from - f) / step. */
+static void
+interleave_quotients(const Batched *batched, npy_intp column)
 {
-    interleave(lanes->width, (ptrdiff_t)m * n, fjac, lanes->a);
-    interleave(lanes->width, m, f, lanes->rhs);
+    const int width = batched->width, m = batched->group[0]->m;
+    double *to = batched->a + column * m * width;
+
+    for (int k = 0; k < width; k++) {
+        const Fit *fit = batched->group[k];
+        const double *from = fit->jacobian + column * m;
+        const double step = fit->steps[column];
+
+        for (npy_intp i = 0; i < m; i++) {
+            to[i * width + k] = (from[i] - fit->f[i]) / step;
+        }
+    }
+}
+
+/* The Jacobians as they are; those of differences are made on the way, so that
+ * a group that cannot be factored is as it was. */
+static void
+load(const Batched *batched, int differences)
+{
+    const double *jacobians[BATCHED_MOST], *residuals[BATCHED_MOST];
+    const Fit *fit = batched->group[0];
+
+    for (int i = 0; i < batched->width; i++) {
+        jacobians[i] = batched->group[i]->jacobian;
+        residuals[i] = batched->group[i]->f;
+    }
+    if (!differences) {
+        interleave(batched->width, (ptrdiff_t)fit->m * fit->lm.n, jacobians,
+                   batched->a);
+    }
+    for (npy_intp j = 0; differences && j < fit->lm.n; j++) {
+        interleave_quotients(batched, j);
+    }
+    interleave(batched->width, fit->m, residuals, batched->rhs);
+}
+
+/* R to the upper triangle of a fit's own, and the rest to where it belongs. */
+static void
+store(const Batched *batched, int place)
+{
+    LmFit *lm = &batched->group[place]->lm;
+    const ptrdiff_t width = batched->width, m = lm->ldr;
+
+    for (ptrdiff_t j = 0; j < lm->n; j++) {
+        for (ptrdiff_t i = 0; i < j; i++) {
+            lm->r[j * m + i] = batched->a[(j * m + i) * width + place];
+        }
+        lm->r[j * m + j] = batched->rdiag[j * width + place];
+        lm->qtf[j] = batched->rhs[j * width + place];
+        lm->acnorm[j] = batched->acnorm[j * width + place];
+        lm->ipvt[j] = batched->ipvt[j * width + place];
+    }
+}
+
+static int
+factor(const Batched *batched, int m, int n)
+{
+#ifdef HAVE_X86_VARIANTS
+    if (batched->width == 4) {
+        return lane_qr_avx2(m, n, batched->a, batched->rhs, batched->ipvt,
+                            batched->rdiag, batched->acnorm, batched->wa);
+    }
+#endif
+    return lane_qr(m, n, batched->a, batched->rhs, batched->ipvt,
+                   batched->rdiag, batched->acnorm, batched->wa);
 }
 
 int
-lanes_factor(const Lanes *lanes, int m, int n)
+batched_factor(const Batched *batched, int differences)
 {
-#ifdef HAVE_X86_VARIANTS
-    if (lanes->width == 4) {
-        return lane_qr_avx2(m, n, lanes->a, lanes->rhs, lanes->ipvt,
-                            lanes->rdiag, lanes->acnorm, lanes->wa);
+    const Fit *fit = batched->group[0];
+
+    load(batched, differences);
+    if (!factor(batched, fit->m, fit->lm.n)) {
+        return 0;
     }
-#endif
-    return lane_qr(m, n, lanes->a, lanes->rhs, lanes->ipvt, lanes->rdiag,
-                   lanes->acnorm, lanes->wa);
-}
-
-void
-lanes_store(const Lanes *lanes, int lane, int m, int n, double *fjac,
-            double *qtf, double *acnorm, int *ipvt)
-{
-    ptrdiff_t width = lanes->width;
-
-    for (ptrdiff_t j = 0; j < n; j++) {
-        for (ptrdiff_t i = 0; i < j; i++) {
-            fjac[j * m + i] = lanes->a[(j * m + i) * width + lane];
-        }
-        fjac[j * m + j] = lanes->rdiag[j * width + lane];
-        qtf[j] = lanes->rhs[j * width + lane];
-        acnorm[j] = lanes->acnorm[j * width + lane];
-        ipvt[j] = lanes->ipvt[j * width + lane];
+    for (int i = 0; i < batched->width; i++) {
+        store(batched, i);
     }
+    return 1;
 }
-
-#endif

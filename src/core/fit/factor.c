@@ -1,21 +1,16 @@
 #include "fit/factor.h"
 
+#include <limits.h>
 #include <math.h>
-#include <stdint.h>
 
 #include "user/arrays.h"
-#include "minpack.h"
 
-#ifdef PYMINPACK_BLOCKED
-
-int
-triangle_available(void)
-{
-    return 1;
-}
+/* Multiplications of a factorisation from which on "auto" takes the blocked
+ * one. */
+#define BLOCKED_WORK 2e5
 
 int
-triangle_instruction_set(void)
+factor_instruction_set(void)
 {
 #ifdef HAVE_X86_VARIANTS
     __builtin_cpu_init();
@@ -33,39 +28,66 @@ triangle_instruction_set(void)
     return 0;
 }
 
-Blocks
-triangle_plan(int m, int n)
+int
+factor_takes_blocks(const Options *options, int m, int n)
 {
-    /* A multiple of the blocks that the factorisation works in, so that the
-     * result does not depend on the chunks. */
-    const int block = blocked_tall_block(n);
-    double work = (double)m * n * n;
-    Blocks blocks = {.isa = triangle_instruction_set()};
-    double chunk;
-
-    if (work < GIL_FREE_WORK) {
-        return blocks;
+    if (n > INT_MAX - 15) { /* too many for the leading dimension */
+        return 0;
     }
-    /* Not much more memory than the twentieth of a large Jacobian. */
-    chunk = ceil(fmin(GIL_FREE_WORK / work, 0.05) * m / block) * block;
-    blocks.chunk_rows = chunk < m ? (int)chunk : m;
-    blocks.chunk_size = blocked_tall_blocks(blocks.chunk_rows, n);
-    return blocks;
+    if (options->qr != QR_AUTO) {
+        return options->qr == QR_BLOCKED;
+    }
+    return !ON_ARGONNE && (double)m * n * n >= BLOCKED_WORK;
 }
 
-/* How one element of some rows follows another, in units of elements, and
- * where the lowest address is. */
-typedef struct {
-    const double *lowest;
-    int64_t down;
-    int64_t right;
-} Layout;
+void
+factor_memory(Fit *fit, int differences, const double **points)
+{
+    LmFit *lm = &fit->lm;
+    const int64_t strides[2] = {1, fit->m};
 
-static Layout
-layout_of(const Matrix *matrix, npy_intp first, int rows, int n)
+    if (lm->isa < 0) {
+        lm_factor(lm, fit->m, fit->f, differences ? fit->steps : NULL,
+                  fit->f_trial);
+        return;
+    }
+    if (differences) {
+        lm_reduce(lm, fit->m, points, fit->f, fit->steps);
+    }
+    else {
+        qr_start(lm->n, lm->r, lm->spare);
+        qr_rows(lm->isa, fit->m, lm->n, fit->jacobian, strides, fit->f, lm->r,
+                lm->spare);
+        qr_end(lm->n, lm->r, lm->spare);
+    }
+    lm_triangle(lm);
+}
+
+Chunk
+factor_chunk(int m, int n)
+{
+    double work = (double)m * n * n;
+    Chunk chunk = {0};
+
+    if (work < GIL_FREE_WORK) {
+        return chunk;
+    }
+    /* Not much more memory than the twentieth of a large Jacobian. */
+    chunk.rows = (int)ceil(fmin(GIL_FREE_WORK / work, 0.05) * m);
+    qr_chunk(n, &chunk.rows, &chunk.size);
+    if (chunk.rows > m) {
+        chunk.rows = m;
+    }
+    return chunk;
+}
+
+/* Where the lowest address of some rows of a matrix is; `strides`, in units of
+ * elements, from row to row and from column to column, come along. */
+static const double *
+lay_of(const Matrix *matrix, npy_intp first, int rows, int n,
+       int64_t strides[2])
 {
     npy_intp low = first * matrix->down;
-    Layout layout;
 
     if (matrix->down < 0) {
         low += (rows - 1) * matrix->down;
@@ -73,23 +95,24 @@ layout_of(const Matrix *matrix, npy_intp first, int rows, int n)
     if (matrix->right < 0) {
         low += (n - 1) * matrix->right;
     }
-    layout.lowest = (const double *)(matrix->first + low);
-    layout.down = matrix->down / (npy_intp)sizeof(double);
-    layout.right = matrix->right / (npy_intp)sizeof(double);
-    return layout;
+    strides[0] = matrix->down / (npy_intp)sizeof(double);
+    strides[1] = matrix->right / (npy_intp)sizeof(double);
+    return (const double *)(matrix->first + low);
 }
 
 /* Whether the array is still what `matrix` was taken from. */
 static int
-still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, int m,
-         int n)
+still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv,
+         const Fit *fit)
 {
     int ndim = PyArray_NDIM(array);
     Matrix now;
 
     /* First the shape: without dimensions there are no strides. */
-    if ((ndim != 1 && ndim != 2) || PyArray_SIZE(array) != (npy_intp)m * n ||
-        PyArray_DIM(array, 0) != (col_deriv && ndim == 2 ? n : m) ||
+    if ((ndim != 1 && ndim != 2) ||
+        PyArray_SIZE(array) != (npy_intp)fit->m * fit->lm.n ||
+        PyArray_DIM(array, 0) !=
+            (col_deriv && ndim == 2 ? fit->lm.n : fit->m) ||
         PyArray_TYPE(array) != NPY_DOUBLE || !PyArray_ISBEHAVED_RO(array)) {
         return 0;
     }
@@ -98,118 +121,63 @@ still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, int m,
            now.right == matrix->right;
 }
 
-/* Whether no other Python thread waits for the GIL, or may come to: neither of
- * this interpreter, nor of one that may share the GIL with it.
- *
- * New states become the head of their list, so that where this thread's own is
- * all there is, no other has to be looked at: that could go meanwhile. */
+/* In chunks, so that other threads get their turn. Each chunk is copied with
+ * the GIL held, because they can do anything to the array, and reduced without
+ * it. While there is no other thread, chunks are read where they lie, with the
+ * GIL held: to the same bits. One that comes meanwhile waits for one chunk. */
 static int
-is_only_thread(void)
-{
-#ifdef Py_GIL_DISABLED
-    return 0;
-#else
-    PyThreadState *thread = PyThreadState_Get();
-    PyInterpreterState *interpreter = PyInterpreterState_Get();
-
-    return PyInterpreterState_Head() == interpreter &&
-           PyInterpreterState_Next(interpreter) == NULL &&
-           PyInterpreterState_ThreadHead(interpreter) == thread &&
-           PyThreadState_Next(thread) == NULL;
-#endif
-}
-
-/* As triangle_of, in chunks, so that other threads get their turn. Each chunk
- * is copied with the GIL held, because they can do anything to the array, and
- * reduced without it. While there is no other thread, chunks are read where
- * they lie, with the GIL held: to the same bits. One that comes meanwhile
- * waits for one chunk. */
-static int
-reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
-              int m, int n, const double *fvec, double *r, int ldr)
+reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv,
+              const Chunk *chunk)
 {
     const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
-    Layout layout;
+    LmFit *lm = &fit->lm;
 
-    for (npy_intp first = 0; first < m; first += blocks->chunk_rows) {
-        int rows = (int)Py_MIN(m - first, blocks->chunk_rows);
+    for (npy_intp first = 0; first < fit->m; first += chunk->rows) {
+        int rows = (int)Py_MIN(fit->m - first, chunk->rows);
+        const double *lowest;
+        int64_t strides[2];
         PyThreadState *state;
 
-        if (!still_is(jacobian, &matrix, col_deriv, m, n)) {
+        if (!still_is(jacobian, &matrix, col_deriv, fit)) {
             PyErr_SetString(PyExc_ValueError,
                             "the array that Dfun returned changed its shape "
                             "or memory while it was read");
             return -1;
         }
-        layout = layout_of(&matrix, first, rows, n);
-        if (is_only_thread()) {
-            blocked_tall_rows(blocks->isa, rows, n, layout.lowest, layout.down,
-                              layout.right, fvec + first, r, ldr,
-                              blocks->work);
+        lowest = lay_of(&matrix, first, rows, lm->n, strides);
+        if (gil_is_nobody_elses()) {
+            qr_rows(lm->isa, rows, lm->n, lowest, strides, fit->f + first,
+                    lm->r, lm->spare);
             continue;
         }
-        blocked_tall_pack(blocks->isa, rows, n, layout.lowest, layout.down,
-                          layout.right, fvec + first, blocks->chunk);
+        qr_pack(lm->isa, rows, lm->n, lowest, strides, fit->f + first,
+                chunk->memory);
         state = PyEval_SaveThread();
-        blocked_tall_fold(blocks->isa, rows, n, blocks->chunk, r, ldr,
-                          blocks->work);
+        qr_fold(lm->isa, rows, lm->n, chunk->memory, lm->r, lm->spare);
         PyEval_RestoreThread(state);
     }
     return 0;
 }
 
 int
-triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
-            int m, int n, const double *fvec, double *r, int ldr)
+factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv,
+                    const Chunk *chunk)
 {
+    LmFit *lm = &fit->lm;
     int status = 0;
 
-    blocked_tall_start(n, r, ldr, blocks->work);
-    if (blocks->chunk_rows > 0) {
-        status =
-            reduce_chunks(jacobian, col_deriv, blocks, m, n, fvec, r, ldr);
+    qr_start(lm->n, lm->r, lm->spare);
+    if (chunk->rows > 0) {
+        status = reduce_chunks(fit, jacobian, col_deriv, chunk);
     }
     else {
-        Matrix matrix = convert_matrix_of(jacobian, col_deriv);
-        Layout layout = layout_of(&matrix, 0, m, n);
+        const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
+        int64_t strides[2];
+        const double *lowest = lay_of(&matrix, 0, fit->m, lm->n, strides);
 
-        blocked_tall_rows(blocks->isa, m, n, layout.lowest, layout.down,
-                          layout.right, fvec, r, ldr, blocks->work);
+        qr_rows(lm->isa, fit->m, lm->n, lowest, strides, fit->f, lm->r,
+                lm->spare);
     }
-    blocked_tall_end(n, r, ldr, blocks->work);
+    qr_end(lm->n, lm->r, lm->spare);
     return status;
 }
-
-void
-triangle_of_memory(const double *jacobian, const Blocks *blocks, int m, int n,
-                   const double *fvec, double *r, int ldr)
-{
-    blocked_tall_start(n, r, ldr, blocks->work);
-    blocked_tall_rows(blocks->isa, m, n, jacobian, 1, m, fvec, r, ldr,
-                      blocks->work);
-    blocked_tall_end(n, r, ldr, blocks->work);
-}
-
-#else
-
-int
-triangle_available(void)
-{
-    return 0;
-}
-
-int
-triangle_instruction_set(void)
-{
-    return 0;
-}
-
-Blocks
-triangle_plan(int m, int n)
-{
-    (void)m;
-    (void)n;
-    return (Blocks){0};
-}
-
-#endif

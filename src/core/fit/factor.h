@@ -1,45 +1,37 @@
-/* The blocked factorisation: from a Jacobian to a triangle that stands for it.
- * Only minpack/ has it; without it there is nothing here to call. */
+/* From a Jacobian to the factors that the iteration wants. */
 #ifndef PYMINPACK_FIT_FACTOR_H
 #define PYMINPACK_FIT_FACTOR_H
 
-#include "numpy_api.h"
-
-#include <stdint.h>
-
-/* Multiplications from which on MINPACK works without the GIL: some two
- * milliseconds. Less is over before another thread would get its turn. */
-#define GIL_FREE_WORK 2e6
-
-/* Whether this build has the blocked factorisation. */
-int triangle_available(void);
+#include "fit/fit.h"
+#include "user/gil.h"
 
 /* The best instruction set that code was compiled for and that this processor
  * has, as minpack/ counts them. */
-int triangle_instruction_set(void);
+int factor_instruction_set(void);
 
-/* What triangle_of needs beside the Jacobian. */
+/* Whether an m by n Jacobian is factored by blocks. */
+int factor_takes_blocks(const Options *options, int m, int n);
+
+/* Factor what is in fit->jacobian: the Jacobian, or with `differences` the
+ * residuals at the displaced points. By blocks these may lie anywhere: at n
+ * `points`. Needs no GIL. */
+void factor_memory(Fit *fit, int differences, const double **points);
+
+/* By blocks, how a user's array is read. */
 typedef struct {
-    int isa;
-    int chunk_rows; /* copied at a time, so that what follows can be done
-                       without the GIL; 0: not worth it */
-    int64_t chunk_size;
-    double *chunk; /* borrowed: room for chunk_size elements */
-    double *work;  /* borrowed: room for blocked_spare(n) elements */
-} Blocks;
+    int rows; /* copied at a time, so that what follows can be done without the
+                 GIL; 0: not worth it */
+    int64_t size;
+    double *memory; /* borrowed: room for `size` elements */
+} Chunk;
 
-/* How an m by n Jacobian is going to be reduced: all but the memory. */
-Blocks triangle_plan(int m, int n);
+/* All of it but the memory. */
+Chunk factor_chunk(int m, int n);
 
-/* Reduce a Jacobian to r, n by n + 1 with leading dimension ldr: R of J = Q*R,
- * and as the last column the first n components of Q'*fvec. The GIL is
- * released meanwhile where it pays.
- * 0, or -1 with an exception; then r may be partly written. */
-int triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
-                int m, int n, const double *fvec, double *r, int ldr);
-
-/* As triangle_of, from memory of our own, column-major. Needs no GIL. */
-void triangle_of_memory(const double *jacobian, const Blocks *blocks, int m,
-                        int n, const double *fvec, double *r, int ldr);
+/* By blocks: reduce the array that Dfun returned to a triangle, which is still
+ * to be factored by lm_triangle. The GIL is released meanwhile where it pays.
+ * 0, or -1 with an exception. */
+int factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv,
+                        const Chunk *chunk);
 
 #endif /* PYMINPACK_FIT_FACTOR_H */

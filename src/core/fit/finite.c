@@ -5,40 +5,13 @@
 
 #include "user/arrays.h"
 
-void
-guard_begin(Guard *guard, int m, int n, double *x, double *fvec)
-{
-    guard->m = m;
-    guard->n = n;
-    guard->x = x;
-    guard->fvec = fvec;
-    guard->saved = 0;
-    guard->fresh_jacobian = 0;
-    guard->not_finite = 0;
-    guard->strayed = 0;
-}
-
-void
-guard_clear(Guard *guard)
-{
-    PyMem_RawFree(guard->last_finite);
-    guard->last_finite = NULL;
-}
-
-int
-guard_first(Guard *guard, int residuals_finite)
-{
-    guard->not_finite = !residuals_finite;
-    return residuals_finite;
-}
-
-/* Whether R has a NaN or infinity. Its columns have the norms of the
- * Jacobian's, so that it has one whenever that had. */
+/* Whether R is finite. Its columns have the norms of the Jacobian's, so that
+ * it has a NaN or infinity whenever that had. */
 static int
-triangle_is_finite(const Guard *guard)
+triangle_is_finite(const LmFit *lm)
 {
-    for (Py_ssize_t j = 0; j < guard->n; j++) {
-        if (!convert_all_finite(guard->r + j * guard->ldr, j + 1)) {
+    for (Py_ssize_t j = 0; j < lm->n; j++) {
+        if (!convert_all_finite(lm->r + j * lm->ldr, j + 1)) {
             return 0;
         }
     }
@@ -61,72 +34,68 @@ any_nan(const double *values, Py_ssize_t size)
  * reduction is NaN too, no comparison with it holds, and MINPACK would take
  * the point for an improvement. */
 int
-guard_trial(Guard *guard, const double *trial)
+finite_before_trial(Fit *fit)
 {
-    if (guard->fresh_jacobian) {
-        guard->fresh_jacobian = 0;
-        guard->not_finite = !triangle_is_finite(guard);
+    if (fit->fresh_jacobian) {
+        fit->fresh_jacobian = 0;
+        fit->not_finite = !triangle_is_finite(&fit->lm);
     }
-    if (any_nan(trial, guard->n)) {
-        guard->not_finite = 1;
+    if (any_nan(fit->lm.trial, fit->lm.n)) {
+        fit->not_finite = 1;
     }
-    return !guard->not_finite;
+    return !fit->not_finite;
 }
 
 int
-guard_answer(Guard *guard, const double *trial, int residuals_finite)
+finite_after_trial(Fit *fit, int residuals_finite)
 {
-    size_t n = (size_t)guard->n;
-    size_t m = (size_t)guard->m;
+    size_t n = (size_t)fit->lm.n;
+    size_t m = (size_t)fit->m;
 
-    if (residuals_finite && convert_all_finite(trial, guard->n)) {
+    if (residuals_finite && convert_all_finite(fit->lm.trial, fit->lm.n)) {
         return 0;
     }
-    guard->strayed = 1;
-    if (!convert_all_finite(guard->x, guard->n) ||
-        !convert_all_finite(guard->fvec, guard->m)) {
+    fit->strayed = 1;
+    if (!convert_all_finite(fit->lm.x, fit->lm.n) ||
+        !convert_all_finite(fit->f, fit->m)) {
         return 0;
     }
-    if (guard->last_finite == NULL) {
+    if (fit->last_finite == NULL) {
         /* No overflow: both were ints. */
-        guard->last_finite = PyMem_RawMalloc((n + m) * sizeof(double));
-        if (guard->last_finite == NULL) {
+        fit->last_finite = PyMem_RawMalloc((n + m) * sizeof(double));
+        if (fit->last_finite == NULL) {
             return -1;
         }
     }
-    memcpy(guard->last_finite, guard->x, n * sizeof(double));
-    memcpy(guard->last_finite + n, guard->fvec, m * sizeof(double));
-    guard->saved = 1;
+    memcpy(fit->last_finite, fit->lm.x, n * sizeof(double));
+    memcpy(fit->last_finite + n, fit->f, m * sizeof(double));
+    fit->saved = 1;
     return 0;
 }
 
-/* Whether x or fvec has a NaN or infinity: MINPACK then took a trial point
- * where something overflowed for an improvement. x and fvec become again what
- * they were before it. */
-static int
-has_leapt(Guard *guard)
+/* Where x or f has a NaN or infinity, MINPACK took a trial point where
+ * something overflowed for an improvement. Nothing was saved when x0 or the
+ * residuals there were not finite. */
+int
+finite_restore(Fit *fit)
 {
-    size_t n = (size_t)guard->n;
-    size_t m = (size_t)guard->m;
+    size_t n = (size_t)fit->lm.n;
+    size_t m = (size_t)fit->m;
 
-    if (convert_all_finite(guard->x, guard->n) &&
-        (!guard->strayed || convert_all_finite(guard->fvec, guard->m))) {
-        return 0;
+    if (convert_all_finite(fit->lm.x, fit->lm.n) &&
+        (!fit->strayed || convert_all_finite(fit->f, fit->m))) {
+        return 1;
     }
-    /* Nothing was when x0 or the residuals there were not finite. */
-    if (guard->saved) {
-        memcpy(guard->x, guard->last_finite, n * sizeof(double));
-        memcpy(guard->fvec, guard->last_finite + n, m * sizeof(double));
+    if (fit->saved) {
+        memcpy(fit->lm.x, fit->last_finite, n * sizeof(double));
+        memcpy(fit->f, fit->last_finite + n, m * sizeof(double));
     }
-    return 1;
+    return 0;
 }
 
 int
-guard_verdict(Guard *guard, int info)
+finite_verdict(Fit *fit)
 {
-    if (has_leapt(guard) || guard->not_finite ||
-        (guard->fresh_jacobian && !triangle_is_finite(guard))) {
-        return INFO_NOT_FINITE;
-    }
-    return info;
+    return finite_restore(fit) && !fit->not_finite &&
+           !(fit->fresh_jacobian && !triangle_is_finite(&fit->lm));
 }

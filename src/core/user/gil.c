@@ -1,51 +1,79 @@
 #include "user/gil.h"
 
 void
-watch_begin(Watch *watch)
+gil_leave(Gil *gil)
 {
-    watch->looked = time(NULL);
-    watch->released = PyEval_SaveThread();
+    gil->looked = time(NULL);
+    gil->released = PyEval_SaveThread();
 }
 
 void
-watch_end(Watch *watch)
+gil_leave_for(Gil *gil, double work)
 {
-    if (watch->released != NULL) {
-        PyThreadState *state = watch->released;
+    if (work >= GIL_FREE_WORK && gil->released == NULL) {
+        gil_leave(gil);
+    }
+}
 
-        watch->released = NULL;
+void
+gil_take(Gil *gil)
+{
+    if (gil->released != NULL) {
+        PyThreadState *state = gil->released;
+
+        gil->released = NULL;
         PyEval_RestoreThread(state);
     }
 }
 
 /* Whether a signal's handler has raised an exception. */
 static int
-signal_has_raised(Watch *watch)
+signal_has_raised(Gil *gil)
 {
     time_t now;
     int raised;
 
-    if (watch->released == NULL) {
+    if (gil->released == NULL) {
         return PyErr_CheckSignals() < 0;
     }
     now = time(NULL);
-    if (now == watch->looked) {
+    if (now == gil->looked) {
         return 0;
     }
-    watch->looked = now;
-    PyEval_RestoreThread(watch->released);
+    gil->looked = now;
+    PyEval_RestoreThread(gil->released);
     raised = PyErr_CheckSignals() < 0;
-    watch->released = PyEval_SaveThread();
+    gil->released = PyEval_SaveThread();
     return raised;
 }
 
 int
-watch_is_interrupted(Watch *watch)
+gil_is_interrupted(Gil *gil)
 {
-    if ((watch->stop != NULL &&
-         atomic_load_explicit(watch->stop, memory_order_relaxed)) ||
-        signal_has_raised(watch)) {
-        watch->interrupted = 1;
+    if ((gil->stop != NULL &&
+         atomic_load_explicit(gil->stop, memory_order_relaxed)) ||
+        signal_has_raised(gil)) {
+        gil->interrupted = 1;
     }
-    return watch->interrupted;
+    return gil->interrupted;
+}
+
+/* Neither of this interpreter, nor of one that may share the GIL with it.
+ *
+ * New states become the head of their list, so that where this thread's own is
+ * all there is, no other has to be looked at: that could go meanwhile. */
+int
+gil_is_nobody_elses(void)
+{
+#ifdef Py_GIL_DISABLED
+    return 0;
+#else
+    PyThreadState *thread = PyThreadState_Get();
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+
+    return PyInterpreterState_Head() == interpreter &&
+           PyInterpreterState_Next(interpreter) == NULL &&
+           PyInterpreterState_ThreadHead(interpreter) == thread &&
+           PyThreadState_Next(thread) == NULL;
+#endif
 }

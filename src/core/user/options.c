@@ -54,14 +54,6 @@ options_read_qr(Options *options, PyObject *qr)
         PyErr_SetString(PyExc_ValueError, "qr is none of the QR_ constants");
         return -1;
     }
-#ifndef PYMINPACK_BLOCKED
-    if (value == QR_BLOCKED) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "the blocked factorisation is a part of minpack/, and "
-                        "this build is on another MINPACK");
-        return -1;
-    }
-#endif
     options->qr = (int)value;
     return 0;
 }

@@ -1,4 +1,4 @@
-#include "drivers/owned.h"
+#include "user/unshared.h"
 
 static int
 is_referenced_once(PyObject *object)
@@ -14,7 +14,7 @@ is_referenced_once(PyObject *object)
 }
 
 int
-owned_is(PyArrayObject *array, npy_intp size)
+unshared_vector(PyArrayObject *array, npy_intp size)
 {
     return is_referenced_once((PyObject *)array) &&
            PyArray_CheckExact(array) &&
