@@ -24,7 +24,7 @@ use lm_fit, only: lm_state, lm_ask, finished, want_residual, want_jacobian, want
 use lm_model, only: scaled_gradient_norm
 use lm_trial, only: judge
 use lmpar, only: find_parameter
-use qr_blocked, only: blocked_spare
+use qr_blocked, only: qr_spare
 implicit none (type, external)
 private
 public :: lm_advance, lm_proceed, lm_resume
@@ -130,8 +130,8 @@ pure subroutine lm_proceed(state, n, x, fnorm, r, ldr, diag, ipvt, qtf, step, tr
         !! shape (n); free between requests
     real(dp), intent(inout) :: more(n)
         !! shape (n); free between requests
-    real(dp), intent(inout) :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); free between requests
+    real(dp), intent(inout) :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); free between requests
 
     select case (state%request)
     case (want_residual)
@@ -222,8 +222,8 @@ pure subroutine use_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, tr
         !! shape (n); free between requests
     real(dp), intent(inout) :: ftrial(n)
         !! shape (n); work: the room for the residuals is free until they come
-    real(dp), intent(inout), optional :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work, to be given with `isa`
+    real(dp), intent(inout), optional :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work, to be given with `isa`
 
     call digest_factors(state, n, x, fjac, ldfjac, diag, ipvt, qtf, trial, work)
     if (state%info /= 0) then
@@ -285,8 +285,8 @@ pure subroutine take_trial(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, tri
         !! shape (n); work
     real(dp), intent(inout) :: more(n)
         !! shape (n); work, where the step was rejected
-    real(dp), intent(inout), optional :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work, to be given with `isa`
+    real(dp), intent(inout), optional :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work, to be given with `isa`
 
     ! Locals
     logical :: accepted
@@ -390,8 +390,8 @@ pure subroutine propose(state, n, x, fjac, ldfjac, diag, ipvt, qtf, step, trial,
         !! shape (n); work
     real(dp), intent(inout) :: ftrial(n)
         !! shape (n); work: the room for the residuals is free until they come
-    real(dp), intent(inout), optional :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work, to be given with `isa`
+    real(dp), intent(inout), optional :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work, to be given with `isa`
 
     call find_parameter(n, fjac, ldfjac, ipvt, diag, qtf, state%delta, state%par, step, trial, &
                         work, ftrial, isa, spare)

@@ -3,7 +3,7 @@ module lm_displaced
 !! before they form it. The steps and quotients are those of `fdjac2_`.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_ptr
 use fdjac2, only: difference_root, difference_step
-use qr_blocked, only: blocked_spare, blocked_tall_differences, blocked_tall_end, blocked_tall_start
+use qr_blocked, only: qr_spare, qr_differences, qr_end, qr_start
 implicit none (type, external)
 private
 public :: lm_displace, lm_steps, lm_quotients, lm_reduce
@@ -114,15 +114,15 @@ pure subroutine lm_reduce(isa, m, n, points, fvec, steps, r, ldr, qtf, spare) &
         !! shape (ldr, n + 1); the triangle
     real(dp), intent(inout) :: qtf(n)
         !! shape (n); the first n components of Q'*fvec
-    real(dp), intent(inout) :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work
+    real(dp), intent(inout) :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work
 
     ! Locals
     integer(ip) :: j
 
-    call blocked_tall_start(n, r, ldr, spare)
-    call blocked_tall_differences(isa, m, n, points, fvec, r, ldr, spare)
-    call blocked_tall_end(n, r, ldr, spare)
+    call qr_start(n, r, spare)
+    call qr_differences(isa, m, n, points, fvec, r, spare)
+    call qr_end(n, r, spare)
     do j = 1, n
         r(1:j, j) = r(1:j, j) / steps(j)
     end do

@@ -1,14 +1,12 @@
 module lm_factors
 !! From a Jacobian, or a triangle that stands for it, to R, Q'*f and the norms of the columns.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_blocked, only: blocked_spare, blocked_triangle
+use kernels_tuning, only: triangle_panels
+use qr_blocked, only: qr_spare, qr_triangle
 use qrfac, only: factor
 implicit none (type, external)
 private
 public :: factor_jacobian, factor_triangle
-
-integer(ip), parameter :: by_blocks = 48
-    !! the least order of a triangle whose factorisation by blocks is the quicker one
 
 contains
 
@@ -78,14 +76,14 @@ pure subroutine factor_triangle(isa, n, r, ldr, ipvt, qtf, rdiag, acnorm, work, 
         !! shape (n); the norms of the Jacobian's columns
     real(dp), intent(inout) :: work(n)
         !! shape (n); work
-    real(dp), intent(inout) :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work
+    real(dp), intent(inout) :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work
 
     ! Locals
     integer(ip), parameter :: pivoting = 1
 
-    if (n >= by_blocks) then
-        call blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, spare)
+    if (n >= triangle_panels) then
+        call qr_triangle(isa, n, r, qtf, ipvt, rdiag, acnorm, spare)
         return
     end if
     spare(1:n) = qtf

@@ -4,7 +4,7 @@ use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: dwarf
 use enorm, only: enorm_
 use extrema, only: larger, smaller
-use qr_blocked, only: blocked_damped, blocked_spare
+use qr_blocked, only: qr_damped, qr_spare
 use qrsolv, only: qrsolv_
 implicit none (type, external)
 private
@@ -94,8 +94,8 @@ pure subroutine find_parameter(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag,
         !! shape (n); work
     real(dp), intent(out) :: wa2(n)
         !! shape (n); work
-    real(dp), intent(inout), optional :: spare(blocked_spare(n))
-        !! shape (blocked_spare(n)); work, to be given with `isa`
+    real(dp), intent(inout), optional :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work, to be given with `isa`
 
     ! Locals
     integer(ip), parameter :: max_steps = 10
@@ -140,7 +140,8 @@ pure subroutine find_parameter(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag,
         root = sqrt(par)
         wa1 = root * diag
         if (present(isa)) then
-            call blocked_damped(isa, n, r, ldr, ipvt, wa1, qtb, x, sdiag, spare)
+            x = qtb
+            call qr_damped(isa, n, r, ipvt, wa1, x, sdiag, spare)
         else
             call qrsolv_(n, r, ldr, ipvt, wa1, qtb, x, sdiag, wa2)
         end if

@@ -41,24 +41,23 @@ void covar_(const int *n, double *r, const int *ldr, const int *ipvt,
 
 #include <stdint.h>
 
-/* Elements of `spare` and of `work` below. */
-int64_t blocked_spare(int n);
+/* Elements of `spare` and of `work` below, and the leading dimension of r. */
+int64_t qr_spare(int n);
+int qr_lead(int n);
 
-/* R of A = Q*R and Q'*f, from the rows of A in any number of portions. pack
+/* R of A = Q*R and Q'*f, from the rows of A in any number of portions. Strides
+ * are elements from one row to the next and from one column to the next. pack
  * and fold are the halves of rows: blocks are a copy, so that fold has no need
- * of A.
- */
-void blocked_tall_start(int n, double *r, int ldr, double *work);
-void blocked_tall_rows(int isa, int m, int n, const double *a, int64_t down,
-                       int64_t right, const double *f, double *r, int ldr,
-                       double *work);
-int blocked_tall_block(int n);
-int64_t blocked_tall_blocks(int m, int n);
-void blocked_tall_pack(int isa, int m, int n, const double *a, int64_t down,
-                       int64_t right, const double *f, double *blocks);
-void blocked_tall_fold(int isa, int m, int n, double *blocks, double *r,
-                       int ldr, double *work);
-void blocked_tall_end(int n, double *r, int ldr, double *work);
+ * of A. qr_chunk rounds `rows` up to what may be packed at a time, and tells
+ * how many elements that takes. */
+void qr_start(int n, double *r, double *work);
+void qr_rows(int isa, int m, int n, const double *a, const int64_t strides[2],
+             const double *f, double *r, double *work);
+void qr_chunk(int n, int *rows, int64_t *size);
+void qr_pack(int isa, int m, int n, const double *a, const int64_t strides[2],
+             const double *f, double *blocks);
+void qr_fold(int isa, int m, int n, double *blocks, double *r, double *work);
+void qr_end(int n, double *r, double *work);
 
 /* What a fit waits for between two calls of lm_advance. */
 enum { LM_FINISHED, LM_RESIDUAL, LM_JACOBIAN, LM_TRIAL };
@@ -91,21 +90,13 @@ void lm_proceed(LmState *state, const int *n, double *x, const double *fnorm,
                 double *more, const int *isa, double *spare);
 
 /* The norm of a vector. */
-double blocked_norm(int isa, int n, const double *x);
+double qr_norm(int isa, int n, const double *x);
 
 /* As lm_advance where the caller has factored the Jacobian: R is in fjac, the
  * norms of the Jacobian's columns in trial. */
 void lm_resume(LmState *state, const int *n, double *x, double *fjac,
                const int *ldfjac, double *diag, const int *ipvt, double *qtf,
                double *step, double *trial, double *work, double *ftrial);
-
-/* qrfac_ with pivoting for 2 matrices, with AVX2 for 4: element (i, j) of the
- * matrix in a lane is a[(j*m + i)*lanes + lane], and so on; rhs becomes Q'
- * times it. 0 where something is unusual and nothing of use came out. */
-int lane_qr(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
-            double *acnorm, double *wa);
-int lane_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt,
-                 double *rdiag, double *acnorm, double *wa);
 
 /* The n points where x is displaced for differences, and by how much. */
 void lm_displace(const int *n, const double *x, const double *epsfcn,

@@ -10,9 +10,6 @@
 
 #ifdef PYMINPACK_BLOCKED
 
-/* A Jacobian of so many elements has left all caches before it is reduced. */
-#define BEYOND_CACHES 4e6
-
 static PyArrayObject *
 new_vector(npy_intp size)
 {
@@ -240,7 +237,7 @@ evaluate(Large *large, Problem *problem, const double *x, PyArrayObject **slot)
 static double
 norm_of(const Large *large, int m, const double *residuals, int *finite)
 {
-    double norm = blocked_norm(large->blocks.isa, m, residuals);
+    double norm = qr_norm(large->blocks.isa, m, residuals);
 
     /* It may be too large for a double where none of them is. */
     *finite = isfinite(norm) || convert_all_finite(residuals, m);
@@ -339,8 +336,7 @@ reduce_array(Large *large, Problem *problem, const double *x)
         return -1;
     }
     status = triangle_of(array, problem->col_deriv, &large->blocks, problem->m,
-                         problem->n, PyArray_DATA(large->fvec), large->r,
-                         large->ldr);
+                         problem->n, PyArray_DATA(large->fvec), large->r);
     Py_DECREF(array);
     Py_DECREF(result);
     return status;
@@ -357,7 +353,7 @@ reduce_memory(Large *large, Problem *problem, const double *x)
     }
     problem_leave_gil_to_factor(problem);
     triangle_of_memory(large->room, &large->blocks, problem->m, problem->n,
-                       fvec, large->r, large->ldr);
+                       fvec, large->r);
     return 0;
 }
 

@@ -7,10 +7,6 @@
 #include "user/arrays.h"
 #include "minpack.h"
 
-/* Multiplications of a factorisation from which on "auto" takes the blocked
- * one. */
-#define BLOCKED_WORK 2e5
-
 void
 solve_clear(Solve *solve, const Problem *problem)
 {
@@ -73,7 +69,7 @@ sizes_of(const Solve *solve, const Problem *problem)
 #ifdef PYMINPACK_BLOCKED
     else {
         sizes.r = (size_t)solve->large.ldr * (n + 1);
-        sizes.work = (size_t)blocked_spare(problem->n);
+        sizes.work = (size_t)qr_spare(problem->n);
         if (problem->dfun != NULL && problem->derivatives == NULL) {
             sizes.chunk = (size_t)solve->large.blocks.chunk_size;
         }
@@ -95,7 +91,7 @@ choose_factorisation(Solve *solve, const Problem *problem)
     if (!solve_takes_blocks(&solve->options, problem->m, problem->n)) {
         return;
     }
-    solve->large.ldr = (problem->n + 15) / 16 * 16;
+    solve->large.ldr = triangle_lead(problem->n);
     solve->large.blocks = triangle_plan(problem->m, problem->n);
 }
 

@@ -3,11 +3,9 @@
 #define PYMINPACK_DRIVERS_ONE_H
 
 #include "drivers/keep.h"
+#include "kernels/tuning.h"
 #include "user/options.h"
 #include "user/call.h"
-
-/* Doubles that are enough for x and the workspace of a small fit. */
-#define SOLVE_ROOM 128
 
 typedef struct {
     Options options;

@@ -9,9 +9,6 @@
 
 #ifdef PYMINPACK_BLOCKED
 
-/* Memory of the slots that suits the caches, in doubles. */
-#define WINDOW (1 << 17)
-
 void
 slots_clear(Slots *slots)
 {
@@ -127,13 +124,13 @@ slots_open(Slots *slots, const Fits *fits, int m, npy_intp size)
 
     slots->m = m;
     slots->isa = triangle_instruction_set();
-    slots->ldr = blocks ? (fits->n + 15) / 16 * 16 : 0;
+    slots->ldr = blocks ? triangle_lead(fits->n) : 0;
     each = slot_size(slots, fits->n);
     width = blocks ? 0 : lanes_width(slots->isa, m, fits->n);
-    spare = blocks ? (size_t)blocked_spare(fits->n)
+    spare = blocks ? (size_t)qr_spare(fits->n)
                    : lanes_size(width, m, fits->n);
     if (size == 0) {
-        size = (npy_intp)(WINDOW / each) + 1;
+        size = (npy_intp)(POOL_WINDOW / each) + 1;
     }
     slots->size = Py_MIN(size, fits->count);
     total = (size_t)PY_SSIZE_T_MAX / sizeof(double);
@@ -294,7 +291,7 @@ complete_jacobian(const Slots *slots, const Fits *fits, Slot *slot)
         return;
     }
     triangle_of_memory(slot->fjac, &blocks, slots->m, fits->n, slot->fvec,
-                       slot->r, slots->ldr);
+                       slot->r);
     memcpy(slot->qtf, slot->r + (size_t)fits->n * (size_t)slots->ldr,
            (size_t)fits->n * sizeof(double));
 }
@@ -307,9 +304,9 @@ proceed(Slots *slots, const Fits *fits, Slot *slot)
     double fnorm = 0.0;
 
     if (slot->state.request != LM_JACOBIAN) {
-        fnorm = blocked_norm(slots->isa, slots->m,
-                             slot->state.request == LM_TRIAL ? slot->ftrial
-                                                             : slot->fvec);
+        fnorm = qr_norm(slots->isa, slots->m,
+                        slot->state.request == LM_TRIAL ? slot->ftrial
+                                                        : slot->fvec);
     }
     /* The steps of differences are wanted no longer. */
     lm_proceed(&slot->state, &fits->n, slot->x, &fnorm, slot->r, &slots->ldr,
@@ -350,7 +347,7 @@ factor_group(Slots *slots, Fits *fits)
         fvec[lane] = slots->group[lane]->fvec;
     }
     lanes_load(lanes, slots->m, fits->n, fjac, fvec);
-    if (!lanes_factor(lanes, slots->m, fits->n)) {
+    if (!lanes_factor(lanes, slots->isa, slots->m, fits->n)) {
         return 0;
     }
     for (int lane = 0; lane < lanes->width; lane++) {

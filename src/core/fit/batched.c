@@ -1,25 +1,14 @@
 #include "fit/batched.h"
 
-#include "minpack.h"
+#include "kernels/kernels.h"
+#include "kernels/tuning.h"
 
 #ifdef PYMINPACK_BLOCKED
-
-/* Elements of a Jacobian up to which its lanes stay in a near cache. */
-#define NEAR 4096
 
 int
 lanes_width(int isa, int m, int n)
 {
-    if ((double)m * n > NEAR) {
-        return 0;
-    }
-#ifdef HAVE_X86_VARIANTS
-    if (isa > 0) {
-        return 4;
-    }
-#endif
-    (void)isa;
-    return 2;
+    return (double)m * n > BATCHED_ELEMENTS ? 0 : batched_width(isa);
 }
 
 size_t
@@ -78,16 +67,11 @@ lanes_load(const Lanes *lanes, int m, int n,
 }
 
 int
-lanes_factor(const Lanes *lanes, int m, int n)
+lanes_factor(const Lanes *lanes, int isa, int m, int n)
 {
-#ifdef HAVE_X86_VARIANTS
-    if (lanes->width == 4) {
-        return lane_qr_avx2(m, n, lanes->a, lanes->rhs, lanes->ipvt,
-                            lanes->rdiag, lanes->acnorm, lanes->wa);
-    }
-#endif
-    return lane_qr(m, n, lanes->a, lanes->rhs, lanes->ipvt, lanes->rdiag,
-                   lanes->acnorm, lanes->wa);
+    /* acnorm follows rdiag. */
+    return batched_qr(isa, m, n, lanes->a, lanes->rhs, lanes->ipvt,
+                      lanes->rdiag, lanes->wa);
 }
 
 void

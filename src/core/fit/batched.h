@@ -9,7 +9,7 @@
 
 typedef struct {
     int width; /* matrices at a time; 0: one by one is as quick */
-    double *a, *rhs, *rdiag, *acnorm, *wa; /* borrowed, as lane_qr has them */
+    double *a, *rhs, *rdiag, *acnorm, *wa; /* borrowed, as batched_qr has them */
     int *ipvt;
 } Lanes;
 
@@ -29,7 +29,7 @@ void lanes_load(const Lanes *lanes, int m, int n,
 
 /* Factor what is in the lanes. 0 where something is unusual: then they hold
  * nothing of use. */
-int lanes_factor(const Lanes *lanes, int m, int n);
+int lanes_factor(const Lanes *lanes, int isa, int m, int n);
 
 /* R to the upper triangle of fjac, and the rest to where lm_resume expects it.
  */

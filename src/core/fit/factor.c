@@ -5,6 +5,7 @@
 
 #include "user/arrays.h"
 #include "minpack.h"
+#include "kernels/kernels.h"
 
 #ifdef PYMINPACK_BLOCKED
 
@@ -17,39 +18,29 @@ triangle_available(void)
 int
 triangle_instruction_set(void)
 {
-#ifdef HAVE_X86_VARIANTS
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("fma")) {
-        if (__builtin_cpu_supports("avx512f") &&
-            __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl")) {
-            return 2;
-        }
-        if (__builtin_cpu_supports("avx2")) {
-            return 1;
-        }
-    }
-#endif
-    return 0;
+    return cpu_instruction_set();
+}
+
+int
+triangle_lead(int n)
+{
+    return qr_lead(n);
 }
 
 Blocks
 triangle_plan(int m, int n)
 {
-    /* A multiple of the blocks that the factorisation works in, so that the
-     * result does not depend on the chunks. */
-    const int block = blocked_tall_block(n);
     double work = (double)m * n * n;
     Blocks blocks = {.isa = triangle_instruction_set()};
-    double chunk;
 
     if (work < GIL_FREE_WORK) {
         return blocks;
     }
-    /* Not much more memory than the twentieth of a large Jacobian. */
-    chunk = ceil(fmin(GIL_FREE_WORK / work, 0.05) * m / block) * block;
-    blocks.chunk_rows = chunk < m ? (int)chunk : m;
-    blocks.chunk_size = blocked_tall_blocks(blocks.chunk_rows, n);
+    /* Not much more memory than the twentieth of a large Jacobian. In whole
+     * blocks, so that the result does not depend on the chunks. */
+    blocks.chunk_rows = (int)ceil(fmin(GIL_FREE_WORK / work, 0.05) * m);
+    qr_chunk(n, &blocks.chunk_rows, &blocks.chunk_size);
+    blocks.chunk_rows = Py_MIN(blocks.chunk_rows, m);
     return blocks;
 }
 
@@ -57,8 +48,7 @@ triangle_plan(int m, int n)
  * where the lowest address is. */
 typedef struct {
     const double *lowest;
-    int64_t down;
-    int64_t right;
+    int64_t strides[2];
 } Layout;
 
 static Layout
@@ -74,8 +64,8 @@ layout_of(const Matrix *matrix, npy_intp first, int rows, int n)
         low += (n - 1) * matrix->right;
     }
     layout.lowest = (const double *)(matrix->first + low);
-    layout.down = matrix->down / (npy_intp)sizeof(double);
-    layout.right = matrix->right / (npy_intp)sizeof(double);
+    layout.strides[0] = matrix->down / (npy_intp)sizeof(double);
+    layout.strides[1] = matrix->right / (npy_intp)sizeof(double);
     return layout;
 }
 
@@ -126,7 +116,7 @@ is_only_thread(void)
  * waits for one chunk. */
 static int
 reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
-              int m, int n, const double *fvec, double *r, int ldr)
+              int m, int n, const double *fvec, double *r)
 {
     const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
     Layout layout;
@@ -143,16 +133,14 @@ reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
         }
         layout = layout_of(&matrix, first, rows, n);
         if (is_only_thread()) {
-            blocked_tall_rows(blocks->isa, rows, n, layout.lowest, layout.down,
-                              layout.right, fvec + first, r, ldr,
-                              blocks->work);
+            qr_rows(blocks->isa, rows, n, layout.lowest, layout.strides,
+                    fvec + first, r, blocks->work);
             continue;
         }
-        blocked_tall_pack(blocks->isa, rows, n, layout.lowest, layout.down,
-                          layout.right, fvec + first, blocks->chunk);
+        qr_pack(blocks->isa, rows, n, layout.lowest, layout.strides,
+                fvec + first, blocks->chunk);
         state = PyEval_SaveThread();
-        blocked_tall_fold(blocks->isa, rows, n, blocks->chunk, r, ldr,
-                          blocks->work);
+        qr_fold(blocks->isa, rows, n, blocks->chunk, r, blocks->work);
         PyEval_RestoreThread(state);
     }
     return 0;
@@ -160,34 +148,35 @@ reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
 
 int
 triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
-            int m, int n, const double *fvec, double *r, int ldr)
+            int m, int n, const double *fvec, double *r)
 {
     int status = 0;
 
-    blocked_tall_start(n, r, ldr, blocks->work);
+    qr_start(n, r, blocks->work);
     if (blocks->chunk_rows > 0) {
         status =
-            reduce_chunks(jacobian, col_deriv, blocks, m, n, fvec, r, ldr);
+            reduce_chunks(jacobian, col_deriv, blocks, m, n, fvec, r);
     }
     else {
         Matrix matrix = convert_matrix_of(jacobian, col_deriv);
         Layout layout = layout_of(&matrix, 0, m, n);
 
-        blocked_tall_rows(blocks->isa, m, n, layout.lowest, layout.down,
-                          layout.right, fvec, r, ldr, blocks->work);
+        qr_rows(blocks->isa, m, n, layout.lowest, layout.strides, fvec, r,
+                blocks->work);
     }
-    blocked_tall_end(n, r, ldr, blocks->work);
+    qr_end(n, r, blocks->work);
     return status;
 }
 
 void
 triangle_of_memory(const double *jacobian, const Blocks *blocks, int m, int n,
-                   const double *fvec, double *r, int ldr)
+                   const double *fvec, double *r)
 {
-    blocked_tall_start(n, r, ldr, blocks->work);
-    blocked_tall_rows(blocks->isa, m, n, jacobian, 1, m, fvec, r, ldr,
-                      blocks->work);
-    blocked_tall_end(n, r, ldr, blocks->work);
+    const int64_t strides[2] = {1, m};
+
+    qr_start(n, r, blocks->work);
+    qr_rows(blocks->isa, m, n, jacobian, strides, fvec, r, blocks->work);
+    qr_end(n, r, blocks->work);
 }
 
 #else
@@ -201,6 +190,13 @@ triangle_available(void)
 int
 triangle_instruction_set(void)
 {
+    return 0;
+}
+
+int
+triangle_lead(int n)
+{
+    (void)n;
     return 0;
 }
 
