@@ -1,89 +1,72 @@
-/* qrfac_ with pivoting for several matrices at a time, one in each lane of the
- * processor's vectors. In C, because Fortran has no word for a vector, and
- * what GCC makes of loops over lanes is slower than one matrix after another.
+/* qrfac_ with pivoting for several matrices at a time, as many as a vector has
+ * elements. In C, because Fortran has no word for a vector, and what GCC makes
+ * of loops over matrices is slower than one matrix after another.
  *
- * Every lane does what qrfac_ does, in its order and without fusing a product
- * and a sum, and so has its bits. What is rare, a column of zeros, magnitudes
- * beside the usual, a norm that has to be computed afresh, is left to qrfac_.
- *
- * LANE_QR is the function's name and LANES how many matrices it takes: the
- * build compiles this file for each instruction set.
+ * For each matrix the sums and the roundings are those of qrfac_, and so are
+ * its bits. What is rare, a column of zeros, magnitudes beside the usual, a
+ * norm that has to be computed afresh, is left to qrfac_.
  */
+#include "machine.h"
+#include "operations.h"
+#include "vector.h"
 
-typedef double lane_vec __attribute__((vector_size(LANES * sizeof(double)),
-                                       aligned(8), may_alias));
-typedef long long lane_mask
-    __attribute__((vector_size(LANES * sizeof(long long))));
+typedef long long Mask
+    __attribute__((vector_size(WIDTH * sizeof(long long))));
 
-/* As in enorm.f90, qrfac.f90 and dpmpar.f90. */
-#define SMALLEST_MEDIUM 3.834e-20
-#define LARGEST_MEDIUM 1.304e19
-#define EPSMCH 2.22044604926e-16
-#define SAFETY 0.05
-
-/* The factors of all lanes: element (lane, i, j) of a is at
- * a[(j*m + i)*LANES + lane], the others likewise. */
+/* The factors of all matrices: element (i, j) of matrix b is
+ * a[(j*m + i)*WIDTH + b], the others likewise. */
 typedef struct {
-    lane_vec *a;
-    double *rdiag, *wa;
+    Vector *a;
+    double *rdiag, *reference;
     int *ipvt;
 } Factors;
 
-int LANE_QR(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
-            double *acnorm, double *wa);
-
-static lane_vec
-all_lanes(double value)
-{
-    return value - (lane_vec){0};
-}
-
 /* yes where the mask is set, else no. */
-static lane_vec
-choose(lane_mask mask, lane_vec yes, lane_vec no)
+static Vector
+choose(Mask mask, Vector yes, Vector no)
 {
-    return (lane_vec)((mask & (lane_mask)yes) | (~mask & (lane_mask)no));
+    return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no));
 }
 
 static int
-all_set(lane_mask mask)
+all_set(Mask mask)
 {
     long long all = -1;
 
-    for (int lane = 0; lane < LANES; lane++) {
-        all &= mask[lane];
+    for (int b = 0; b < WIDTH; b++) {
+        all &= mask[b];
     }
     return all != 0;
 }
 
-static lane_vec
-root(lane_vec x)
+static Vector
+root(Vector x)
 {
-    for (int lane = 0; lane < LANES; lane++) {
-        x[lane] = __builtin_sqrt(x[lane]);
+    for (int b = 0; b < WIDTH; b++) {
+        x[b] = __builtin_sqrt(x[b]);
     }
     return x;
 }
 
-static lane_vec
-magnitude(lane_vec x)
+static Vector
+magnitude(Vector x)
 {
-    const lane_mask sign = (lane_mask)all_lanes(-0.0);
+    const Mask sign = (Mask)broadcast(-0.0);
 
-    return (lane_vec)((lane_mask)x & ~sign);
+    return (Vector)((Mask)x & ~sign);
 }
 
 /* The norms of vectors of m components. Whether these have nothing but medium
  * components and zeros, and are not all zero. A NaN shows in the sum of
  * squares alone. */
 static int
-lane_norms(int m, const lane_vec *x, lane_vec *norms)
+batched_norms(int m, const Vector *x, Vector *norms)
 {
-    const lane_vec zero = all_lanes(0.0), one = all_lanes(1.0);
-    lane_vec medium = zero, lowest = one, highest = zero;
+    const Vector zero = broadcast(0.0), one = broadcast(1.0);
+    Vector medium = zero, lowest = one, highest = zero;
 
     for (int i = 0; i < m; i++) {
-        lane_vec size = magnitude(x[i]);
+        Vector size = magnitude(x[i]);
 
         medium += size * size;
         highest = choose(size > highest, size, highest);
@@ -91,53 +74,53 @@ lane_norms(int m, const lane_vec *x, lane_vec *norms)
         lowest = choose(size < lowest, size, lowest);
     }
     *norms = root(medium);
-    return all_set(lowest > all_lanes(SMALLEST_MEDIUM)) &&
-           all_set(highest < all_lanes(LARGEST_MEDIUM / m)) &&
+    return all_set(lowest > broadcast(SMALLEST_MEDIUM)) &&
+           all_set(highest < broadcast(LARGEST_MEDIUM / m)) &&
            all_set(medium > zero);
 }
 
-/* Exchange in each lane column j with the first of the columns from j on whose
+/* Exchange in each matrix column j with the first of the columns from j on whose
  * remaining norm is largest. */
 static void
 bring_largest_forward(int m, int n, int j, const Factors *to)
 {
-    for (int lane = 0; lane < LANES; lane++) {
-        double *ours = (double *)(to->a + (long)j * m) + lane;
+    for (int b = 0; b < WIDTH; b++) {
+        double *ours = (double *)(to->a + (ptrdiff_t)j * m) + b;
         double *theirs;
-        double norm = to->rdiag[j * LANES + lane];
+        double norm = to->rdiag[j * WIDTH + b];
         int largest = j, swap;
 
         for (int k = j + 1; k < n; k++) {
-            if (to->rdiag[k * LANES + lane] > norm) {
-                norm = to->rdiag[k * LANES + lane];
+            if (to->rdiag[k * WIDTH + b] > norm) {
+                norm = to->rdiag[k * WIDTH + b];
                 largest = k;
             }
         }
         if (largest == j) {
             continue;
         }
-        theirs = (double *)(to->a + (long)largest * m) + lane;
-        for (long i = 0; i < (long)m * LANES; i += LANES) {
+        theirs = (double *)(to->a + (ptrdiff_t)largest * m) + b;
+        for (ptrdiff_t i = 0; i < (ptrdiff_t)m * WIDTH; i += WIDTH) {
             double value = ours[i];
 
             ours[i] = theirs[i];
             theirs[i] = value;
         }
-        to->rdiag[largest * LANES + lane] = to->rdiag[j * LANES + lane];
-        to->rdiag[j * LANES + lane] = norm;
-        to->wa[largest * LANES + lane] = to->wa[j * LANES + lane];
-        swap = to->ipvt[j * LANES + lane];
-        to->ipvt[j * LANES + lane] = to->ipvt[largest * LANES + lane];
-        to->ipvt[largest * LANES + lane] = swap;
+        to->rdiag[largest * WIDTH + b] = to->rdiag[j * WIDTH + b];
+        to->rdiag[j * WIDTH + b] = norm;
+        to->reference[largest * WIDTH + b] = to->reference[j * WIDTH + b];
+        swap = to->ipvt[j * WIDTH + b];
+        to->ipvt[j * WIDTH + b] = to->ipvt[largest * WIDTH + b];
+        to->ipvt[largest * WIDTH + b] = swap;
     }
 }
 
-/* Apply the reflections I - u*u'/u(1) to two vectors of each lane, which may
- * be the same. */
+/* Apply the reflections I - u*u'/u(1) to two vectors of each matrix, which
+ * may be the same. */
 static void
-reflect_pair(int m, const lane_vec *u, lane_vec *x, lane_vec *y)
+reflect_pair(int m, const Vector *u, Vector *x, Vector *y)
 {
-    lane_vec xtotal = all_lanes(0.0), ytotal = xtotal;
+    Vector xtotal = broadcast(0.0), ytotal = xtotal;
 
     for (int i = 0; i < m; i++) {
         xtotal += u[i] * x[i];
@@ -160,72 +143,73 @@ reflect_pair(int m, const lane_vec *u, lane_vec *x, lane_vec *y)
 static int
 downdate_norms(int m, int n, int j, const Factors *to)
 {
-    const lane_vec zero = all_lanes(0.0), one = all_lanes(1.0);
-    lane_vec *rdiag = (lane_vec *)to->rdiag;
-    const lane_vec *wa = (const lane_vec *)to->wa;
-    lane_mask usual = one == one;
+    const Vector zero = broadcast(0.0), one = broadcast(1.0);
+    Vector *rdiag = (Vector *)to->rdiag;
+    const Vector *reference = (const Vector *)to->reference;
+    Mask usual = one == one;
 
     for (int k = j + 1; k < n; k++) {
-        lane_vec share = to->a[(long)k * m + j] / rdiag[k];
-        lane_vec rest = one - share * share;
-        lane_vec ratio;
+        Vector share = to->a[(ptrdiff_t)k * m + j] / rdiag[k];
+        Vector rest = one - share * share;
+        Vector ratio;
 
         rest = choose(rest > zero, rest, zero);
         rdiag[k] *= root(rest);
-        ratio = rdiag[k] / wa[k];
-        usual &= all_lanes(SAFETY) * (ratio * ratio) > all_lanes(EPSMCH);
+        ratio = rdiag[k] / reference[k];
+        usual &= broadcast(SAFETY) * (ratio * ratio) > broadcast(EPSMCH);
     }
     return all_set(usual);
 }
 
-/* Factor LANES matrices, and apply the reflections to a right-hand side of
+/* Factor WIDTH matrices, and apply the reflections to a right-hand side of
  * each. Whether that was done; if not, nothing of the outputs is of use. */
 int
-LANE_QR(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
-        double *acnorm, double *wa)
+kernel_batched_qr(int m, int n, double *a, double *rhs, int *ipvt,
+                  double *norms, double *work)
 {
-    const Factors to = {(lane_vec *)a, rdiag, wa, ipvt};
+    const Factors to = {(Vector *)a, norms, work, ipvt};
+    Vector *rdiag = (Vector *)norms, *acnorm = rdiag + n;
 
     for (int j = 0; j < n; j++) {
-        lane_vec norm;
+        Vector norm;
 
-        if (!lane_norms(m, to.a + (long)j * m, &norm)) {
+        if (!batched_norms(m, to.a + (ptrdiff_t)j * m, &norm)) {
             return 0;
         }
-        ((lane_vec *)acnorm)[j] = norm;
-        ((lane_vec *)rdiag)[j] = norm;
-        ((lane_vec *)wa)[j] = norm;
-        for (int lane = 0; lane < LANES; lane++) {
-            ipvt[j * LANES + lane] = j + 1;
+        acnorm[j] = norm;
+        rdiag[j] = norm;
+        ((Vector *)work)[j] = norm;
+        for (int b = 0; b < WIDTH; b++) {
+            ipvt[j * WIDTH + b] = j + 1;
         }
     }
     for (int j = 0; j < n; j++) {
-        lane_vec *u = to.a + (long)j * m + j;
-        lane_vec *b = (lane_vec *)rhs + j;
-        lane_vec norm;
+        Vector *u = to.a + (ptrdiff_t)j * m + j;
+        Vector *b = (Vector *)rhs + j;
+        Vector norm;
 
         bring_largest_forward(m, n, j, &to);
         if (j == 0) {
-            norm = ((lane_vec *)rdiag)[0]; /* of the columns as they came */
+            norm = rdiag[0]; /* of the columns as they came */
         }
-        else if (!lane_norms(m - j, u, &norm)) {
+        else if (!batched_norms(m - j, u, &norm)) {
             return 0;
         }
         /* The sign makes u(j) = 1 + |a(j, j)|/norm, without cancellation. */
-        norm = choose(u[0] < all_lanes(0.0), -norm, norm);
+        norm = choose(u[0] < broadcast(0.0), -norm, norm);
         for (int i = 0; i < m - j; i++) {
             u[i] /= norm;
         }
-        u[0] += all_lanes(1.0);
+        u[0] += broadcast(1.0);
         reflect_pair(m - j, u, b, j + 1 < n ? u + m : b);
         for (int k = 2; j + k < n; k += 2) {
-            reflect_pair(m - j, u, u + (long)k * m,
-                         u + (long)(j + k + 1 < n ? k + 1 : k) * m);
+            reflect_pair(m - j, u, u + (ptrdiff_t)k * m,
+                         u + (ptrdiff_t)(j + k + 1 < n ? k + 1 : k) * m);
         }
         if (!downdate_norms(m, n, j, &to)) {
             return 0;
         }
-        ((lane_vec *)rdiag)[j] = -norm;
+        rdiag[j] = -norm;
     }
     return 1;
 }

@@ -5,11 +5,11 @@ module dpmpar
 !! `epsilon`, `tiny` and `huge`: they differ from those in the thirteenth digit, and every
 !! difference step and every convergence test would inherit the difference.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use kernels_machine, only: epsmch
 implicit none (type, external)
 private
+public :: epsmch
 
-real(dp), parameter, public :: epsmch = 2.22044604926e-16_dp
-    !! the machine precision
 real(dp), parameter, public :: dwarf = 2.22507385852e-308_dp
     !! the smallest magnitude
 real(dp), parameter, public :: giant = 1.79769313485e+308_dp

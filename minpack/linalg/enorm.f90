@@ -9,12 +9,10 @@ module enorm
 !! Most vectors have nothing but medium components and zeros. Their one sum is tried first, because
 !! it takes no decisions on the way, and because those of several columns can go side by side.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
+use kernels_machine, only: smallest_medium, largest_medium
 implicit none (type, external)
 private
 public :: enorm_, column_norms
-
-real(dp), parameter :: smallest_medium = 3.834e-20_dp
-real(dp), parameter :: largest_medium = 1.304e19_dp
 
 contains
 

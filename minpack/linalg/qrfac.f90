@@ -2,6 +2,7 @@ module qrfac
 !! QR factorisation with column pivoting.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use dpmpar, only: epsmch
+use kernels_machine, only: safety
 use enorm, only: column_norms, enorm_
 implicit none (type, external)
 private
@@ -269,7 +270,6 @@ pure subroutine downdate_norm(n, column, norm, reference)
         !! the norm as it was when last computed afresh
 
     ! Locals
-    real(dp), parameter :: safety = 0.05_dp
     real(dp) :: rest
 
     rest = 1 - (column(1) / norm)**2

@@ -4,15 +4,13 @@ module lm_factor_mod
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_f_pointer
 use lm_differences_mod, only: quotients
 use enorm, only: column_norms
+use kernels_tuning, only: triangle_panels
 use lm_fit_mod, only: lm_fit, lm_spare
 use qr_blocked, only: qr_triangle
 use qrfac, only: factor_columns
 implicit none (type, external)
 private
 public :: lm_factor, lm_triangle
-
-integer(ip), parameter :: by_blocks = 48
-    !! the least order of a triangle whose factorisation by blocks is the quicker one
 
 contains
 
@@ -70,7 +68,7 @@ subroutine lm_triangle(fit) bind(c, name="lm_triangle")
     call c_f_pointer(fit%ipvt, ipvt, [n])
     call c_f_pointer(fit%spare, spare, [lm_spare(n, fit%isa)])
 
-    if (n < by_blocks) then
+    if (n < triangle_panels) then
         call factor_matrix(fit, n, r(1:n, n + 1))
         return
     end if

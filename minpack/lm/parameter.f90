@@ -5,7 +5,7 @@ use dpmpar, only: dwarf
 use enorm, only: enorm_
 use extrema, only: larger, smaller
 use lm_fit_mod, only: lm_fit, lm_spare
-use qr_blocked, only: qr_damped_
+use qr_blocked, only: qr_damped
 use qrsolv, only: qrsolv_
 implicit none (type, external)
 private
@@ -130,7 +130,7 @@ subroutine solve_damped(fit, par)
         do j = 1, n
             p(j) = qtf(j)
         end do
-        call qr_damped_(fit%isa, n, r, ipvt, damping, p, spare, spare(n + 1:))
+        call qr_damped(fit%isa, n, r, ipvt, damping, p, spare, spare(n + 1:))
     end if
 end subroutine solve_damped
 

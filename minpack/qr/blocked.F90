@@ -4,37 +4,33 @@ module qr_blocked
 !! The same sources are compiled for each; nothing here keeps what was chosen. Results depend on the
 !! instruction set in their last digits, and on nothing else but the arguments.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
-use qr_damped, only: damped_work, solve_damped
-use qr_norms, only: norm
-use qr_pack, only: block_rows
+use kernels_norms, only: norm
+use qr_damping, only: damped_work, solve_damped
+use qr_blocks, only: block_rows, triangle_lead
 use qr_pivoted, only: triangle_work, factor_triangle
-use qr_tall, only: tall_work, tall_blocks, start_tall, reduce_tall, reduce_differences, pack_tall, &
-                   fold_tall, end_tall
+use qr_tsqr, only: rows_work, packed_size, start_rows, reduce_rows, reduce_differences, &
+                   pack_rows, reduce_packed, end_rows
 #ifdef HAVE_X86_VARIANTS
-use qr_damped_avx2, only: solve_damped_avx2 => solve_damped
-use qr_damped_avx512, only: solve_damped_avx512 => solve_damped
-use qr_norms_avx2, only: norm_avx2 => norm
-use qr_norms_avx512, only: norm_avx512 => norm
+use kernels_norms_avx2, only: norm_avx2 => norm
+use kernels_norms_avx512, only: norm_avx512 => norm
+use qr_damping_avx2, only: solve_damped_avx2 => solve_damped
+use qr_damping_avx512, only: solve_damped_avx512 => solve_damped
 use qr_pivoted_avx2, only: factor_triangle_avx2 => factor_triangle
 use qr_pivoted_avx512, only: factor_triangle_avx512 => factor_triangle
-use qr_tall_avx2, only: reduce_tall_avx2 => reduce_tall, pack_tall_avx2 => pack_tall, &
-                        fold_tall_avx2 => fold_tall, &
+use qr_tsqr_avx2, only: reduce_rows_avx2 => reduce_rows, pack_rows_avx2 => pack_rows, &
+                        reduce_packed_avx2 => reduce_packed, &
                         reduce_differences_avx2 => reduce_differences
-use qr_tall_avx512, only: reduce_tall_avx512 => reduce_tall, pack_tall_avx512 => pack_tall, &
-                          fold_tall_avx512 => fold_tall, &
+use qr_tsqr_avx512, only: reduce_rows_avx512 => reduce_rows, pack_rows_avx512 => pack_rows, &
+                          reduce_packed_avx512 => reduce_packed, &
                           reduce_differences_avx512 => reduce_differences
 #endif
 implicit none (type, external)
 private
 public :: baseline, avx2, avx512
-public :: blocked_variants
-public :: qr_lead, qr_spare, qr_start, qr_rows, qr_differences, qr_chunk, &
-  qpack_rows, qr_fold_, qr_end, qr_triangle, qr_damped_, qr_norm
-public :: blocked_tall_start, blocked_tall_rows, blocked_tall_pack, blocked_tall_fold, &
-          blocked_tall_differences, &
-          blocked_tall_end, blocked_tall_block, blocked_tall_blocks, blocked_norm
-public :: blocked_triangle, blocked_damped
-public :: blocked_spare, blocked_tall_work, blocked_triangle_work, blocked_damped_work
+public :: qr_variants, qr_lead, qr_spare
+public :: qr_start, qr_rows, qr_differences, qr_end
+public :: qr_chunk, qr_pack, qr_fold
+public :: qr_triangle, qr_damped, qr_norm
 
 integer(ip), parameter :: baseline = 0
     !! what every processor of the architecture has
@@ -45,55 +41,65 @@ integer(ip), parameter :: avx512 = 2
 
 contains
 
-pure function blocked_variants() bind(c, name="blocked_variants")
-!! How many instruction sets there are code for: they are numbered from 0, the baseline.
+pure function qr_variants() bind(c, name="qr_variants")
+!! How many instruction sets there is code for: they are numbered from 0, the baseline.
 
     ! Result
-    integer(ip) :: blocked_variants
+    integer(ip) :: qr_variants
 
 #ifdef HAVE_X86_VARIANTS
-    blocked_variants = 3
+    qr_variants = 3
 #else
-    blocked_variants = 1
+    qr_variants = 1
 #endif
-end function blocked_variants
+end function qr_variants
 
-pure function blocked_tall_work(n) bind(c, name="blocked_tall_work")
-!! The number of elements that `blocked_tall` needs to work.
+pure function qr_lead(n) bind(c, name="qr_lead")
+!! The leading dimension of a triangle.
 
     ! Inputs
     integer(ip), intent(in), value :: n
         !! number of columns
 
     ! Result
-    integer(wide_ip) :: blocked_tall_work
+    integer(ip) :: qr_lead
 
-    blocked_tall_work = tall_work(n)
-end function blocked_tall_work
+    qr_lead = triangle_lead(n)
+end function qr_lead
 
-pure subroutine blocked_tall_start(n, r, ldr, work) bind(c, name="blocked_tall_start")
+pure function qr_spare(n) bind(c, name="qr_spare")
+!! The number of elements that all of these routines need to work, one after the other.
+
+    ! Inputs
+    integer(ip), intent(in), value :: n
+        !! number of columns
+
+    ! Result
+    integer(wide_ip) :: qr_spare
+
+    qr_spare = max(rows_work(n), triangle_work(n), damped_work(n))
+end function qr_spare
+
+pure subroutine qr_start(n, r, work) bind(c, name="qr_start")
 !! Begin the factorisation [A f] = Q*[R q; 0 *] of a matrix that is read once, in any number of
 !! portions of rows.
 
     ! Inputs
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`, at least n
 
     ! Outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the triangle so far
-    real(dp), intent(inout) :: work(tall_work(n))
-        !! shape (blocked_tall_work(n)); work, to be kept until `blocked_tall_end`
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
+        !! shape (qr_lead(n), n + 1); the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n))
+        !! shape (qr_spare(n)); work, to be kept until `qr_end`
 
-    call start_tall(n, r, ldr, work)
-end subroutine blocked_tall_start
+    call start_rows(n, r, work)
+end subroutine qr_start
 
-pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
-    bind(c, name="blocked_tall_rows")
+pure subroutine qr_rows(isa, m, n, a, strides, f, r, work) bind(c, name="qr_rows")
 !! Go on with a portion of rows. The result does not depend on the portions if all but the last
-!! have a multiple of `blocked_tall_block(n)` rows.
+!! have a number of rows that `qr_chunk` gives.
 
     ! Inputs
     integer(ip), intent(in), value :: isa
@@ -102,38 +108,34 @@ pure subroutine blocked_tall_rows(isa, m, n, a, down, right, f, r, ldr, work) &
         !! number of rows
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    integer(wide_ip), intent(in), value :: down
-        !! elements from one row of A to the next; negative when rows run towards lower addresses
-    integer(wide_ip), intent(in), value :: right
-        !! elements from one column of A to the next; may be negative, too
-    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+    integer(wide_ip), intent(in) :: strides(2)
+        !! shape (2); elements from one row of A to the next, and from one column to the next;
+        !! negative where they run towards lower addresses
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2)))
         !! A, from its lowest address on
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`, at least n
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the triangle so far
-    real(dp), intent(inout) :: work(tall_work(n))
-        !! shape (blocked_tall_work(n)); as the call before left it
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
+        !! shape (qr_lead(n), n + 1); the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n))
+        !! shape (qr_spare(n)); as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        call reduce_tall_avx2(m, n, a, down, right, f, r, ldr, work)
+        call reduce_rows_avx2(m, n, a, strides, f, r, work)
     case (avx512)
-        call reduce_tall_avx512(m, n, a, down, right, f, r, ldr, work)
+        call reduce_rows_avx512(m, n, a, strides, f, r, work)
 #endif
     case default
-        call reduce_tall(m, n, a, down, right, f, r, ldr, work)
+        call reduce_rows(m, n, a, strides, f, r, work)
     end select
-end subroutine blocked_tall_rows
+end subroutine qr_rows
 
-pure subroutine blocked_tall_differences(isa, m, n, points, f, r, ldr, work) &
-    bind(c, name="blocked_tall_differences")
-!! As `blocked_tall_rows`, where A is what residuals at other points are above f, and not formed.
+pure subroutine qr_differences(isa, m, n, points, f, r, work) bind(c, name="qr_differences")
+!! As `qr_rows`, where A is what residuals at other points are above f, and not formed.
 
     ! Inputs
     integer(ip), intent(in), value :: isa
@@ -146,59 +148,51 @@ pure subroutine blocked_tall_differences(isa, m, n, points, f, r, ldr, work) &
         !! shape (n); where the residuals at the other points are, m of them each
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`, at least n
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the triangle so far
-    real(dp), intent(inout) :: work(tall_work(n))
-        !! shape (blocked_tall_work(n)); as the call before left it
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
+        !! shape (qr_lead(n), n + 1); the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n))
+        !! shape (qr_spare(n)); as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        call reduce_differences_avx2(m, n, points, f, r, ldr, work)
+        call reduce_differences_avx2(m, n, points, f, r, work)
     case (avx512)
-        call reduce_differences_avx512(m, n, points, f, r, ldr, work)
+        call reduce_differences_avx512(m, n, points, f, r, work)
 #endif
     case default
-        call reduce_differences(m, n, points, f, r, ldr, work)
+        call reduce_differences(m, n, points, f, r, work)
     end select
-end subroutine blocked_tall_differences
+end subroutine qr_differences
 
-pure function blocked_tall_block(n) bind(c, name="blocked_tall_block")
-!! How many rows are reduced at a time.
+pure subroutine qr_chunk(n, rows, size) bind(c, name="qr_chunk")
+!! How many rows to hand to `qr_pack` at a time, and the memory that they take there.
 
     ! Inputs
     integer(ip), intent(in), value :: n
-        !! number of columns
+        !! number of columns, at least 1
 
-    ! Result
-    integer(ip) :: blocked_tall_block
+    ! In-outputs
+    integer(ip), intent(inout) :: rows
+        !! on entry the least number of rows, on exit the next multiple of those that are reduced
+        !! at a time
 
-    blocked_tall_block = block_rows(n)
-end function blocked_tall_block
+    ! Outputs
+    integer(wide_ip), intent(out) :: size
+        !! number of elements
 
-pure function blocked_tall_blocks(m, n) bind(c, name="blocked_tall_blocks")
-!! The number of elements that `blocked_tall_pack` fills.
+    ! Locals
+    integer(ip) :: block
 
-    ! Inputs
-    integer(ip), intent(in), value :: m
-        !! number of rows
-    integer(ip), intent(in), value :: n
-        !! number of columns
+    block = block_rows(n)
+    rows = block * ((rows + block - 1) / block)
+    size = packed_size(rows, n)
+end subroutine qr_chunk
 
-    ! Result
-    integer(wide_ip) :: blocked_tall_blocks
-
-    blocked_tall_blocks = tall_blocks(m, n)
-end function blocked_tall_blocks
-
-pure subroutine blocked_tall_pack(isa, m, n, a, down, right, f, blocks) &
-    bind(c, name="blocked_tall_pack")
-!! The first half of `blocked_tall_rows`: copy a portion of rows, so that A need not be there for
-!! the second.
+pure subroutine qr_pack(isa, m, n, a, strides, f, blocks) bind(c, name="qr_pack")
+!! The first half of `qr_rows`: copy a portion of rows, so that A need not be there for the second.
 
     ! Inputs
     integer(ip), intent(in), value :: isa
@@ -207,34 +201,32 @@ pure subroutine blocked_tall_pack(isa, m, n, a, down, right, f, blocks) &
         !! number of rows
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    integer(wide_ip), intent(in), value :: down
-        !! elements from one row of A to the next; negative when rows run towards lower addresses
-    integer(wide_ip), intent(in), value :: right
-        !! elements from one column of A to the next; may be negative, too
-    real(dp), intent(in) :: a(1 + (m - 1) * abs(down) + (n - 1) * abs(right))
+    integer(wide_ip), intent(in) :: strides(2)
+        !! shape (2); elements from one row of A to the next, and from one column to the next;
+        !! negative where they run towards lower addresses
+    real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2)))
         !! A, from its lowest address on
     real(dp), intent(in) :: f(m)
         !! shape (m); the column that goes along
 
     ! Outputs
-    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
-        !! shape (blocked_tall_blocks(m, n)); the rows
+    real(dp), intent(inout) :: blocks(packed_size(m, n))
+        !! as long as `qr_chunk` says for so many rows, or more; the copy
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        call pack_tall_avx2(m, n, a, down, right, f, blocks)
+        call pack_rows_avx2(m, n, a, strides, f, blocks)
     case (avx512)
-        call pack_tall_avx512(m, n, a, down, right, f, blocks)
+        call pack_rows_avx512(m, n, a, strides, f, blocks)
 #endif
     case default
-        call pack_tall(m, n, a, down, right, f, blocks)
+        call pack_rows(m, n, a, strides, f, blocks)
     end select
-end subroutine blocked_tall_pack
+end subroutine qr_pack
 
-pure subroutine blocked_tall_fold(isa, m, n, blocks, r, ldr, work) &
-    bind(c, name="blocked_tall_fold")
-!! The second half of `blocked_tall_rows`.
+pure subroutine qr_fold(isa, m, n, blocks, r, work) bind(c, name="qr_fold")
+!! The second half of `qr_rows`.
 
     ! Inputs
     integer(ip), intent(in), value :: isa
@@ -243,63 +235,45 @@ pure subroutine blocked_tall_fold(isa, m, n, blocks, r, ldr, work) &
         !! number of rows
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`, at least n
 
     ! In-outputs
-    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
-        !! shape (blocked_tall_blocks(m, n)); the rows as `blocked_tall_pack` leaves them; destroyed
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the triangle so far
-    real(dp), intent(inout) :: work(tall_work(n))
-        !! shape (blocked_tall_work(n)); as the call before left it
+    real(dp), intent(inout) :: blocks(packed_size(m, n))
+        !! the rows as `qr_pack` leaves them; destroyed
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
+        !! shape (qr_lead(n), n + 1); the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n))
+        !! shape (qr_spare(n)); as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        call fold_tall_avx2(m, n, blocks, r, ldr, work)
+        call reduce_packed_avx2(m, n, blocks, r, work)
     case (avx512)
-        call fold_tall_avx512(m, n, blocks, r, ldr, work)
+        call reduce_packed_avx512(m, n, blocks, r, work)
 #endif
     case default
-        call fold_tall(m, n, blocks, r, ldr, work)
+        call reduce_packed(m, n, blocks, r, work)
     end select
-end subroutine blocked_tall_fold
+end subroutine qr_fold
 
-pure subroutine blocked_tall_end(n, r, ldr, work) bind(c, name="blocked_tall_end")
+pure subroutine qr_end(n, r, work) bind(c, name="qr_end")
 !! End the factorisation.
 
     ! Inputs
     integer(ip), intent(in), value :: n
         !! number of columns, at least 1
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`, at least n
-    real(dp), intent(in) :: work(tall_work(n))
-        !! shape (blocked_tall_work(n)); as the last rows left it
+    real(dp), intent(in) :: work(qr_spare(n))
+        !! shape (qr_spare(n)); as the last rows left it
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); on exit in the first n rows R, with zeros below its diagonal, and as
-        !! the last column the first n components of Q'*f
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
+        !! shape (qr_lead(n), n + 1); on exit in the first n rows R, with zeros below its diagonal,
+        !! and as the last column the first n components of Q'*f
 
-    call end_tall(n, r, ldr, work)
-end subroutine blocked_tall_end
+    call end_rows(n, r, work)
+end subroutine qr_end
 
-pure function blocked_triangle_work(n) bind(c, name="blocked_triangle_work")
-!! The number of elements that `blocked_triangle` needs to work.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! order of the triangle
-
-    ! Result
-    integer(wide_ip) :: blocked_triangle_work
-
-    blocked_triangle_work = triangle_work(n)
-end function blocked_triangle_work
-
-pure subroutine blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, work) &
-    bind(c, name="blocked_triangle")
+pure subroutine qr_triangle(isa, n, r, qtf, ipvt, rdiag, acnorm, spare) bind(c, name="qr_triangle")
 !! The factorisation R*P = Q*S of an upper triangle, with the pivots of `qrfac_`.
 
     ! Inputs
@@ -307,12 +281,11 @@ pure subroutine blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
         !! the instruction set: `baseline`, `avx2` or `avx512`
     integer(ip), intent(in), value :: n
         !! order of R
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`: a multiple of 16, at least n
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is R; on exit it is S, with zeros below
+    real(dp), intent(inout) :: r(qr_lead(n), n)
+        !! shape (qr_lead(n), n); on entry the upper triangle is R; on exit it is S, with zeros
+        !! below
     real(dp), intent(inout) :: qtf(n)
         !! shape (n); on entry a vector, on exit Q' times it
 
@@ -323,49 +296,22 @@ pure subroutine blocked_triangle(isa, n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
         !! shape (n); the diagonal of S
     real(dp), intent(inout) :: acnorm(n)
         !! shape (n); the norms of the columns of R
-    real(dp), intent(inout) :: work(triangle_work(n))
-        !! shape (blocked_triangle_work(n)); work
+    real(dp), intent(inout) :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        call factor_triangle_avx2(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+        call factor_triangle_avx2(n, r, qtf, ipvt, rdiag, acnorm, spare)
     case (avx512)
-        call factor_triangle_avx512(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+        call factor_triangle_avx512(n, r, qtf, ipvt, rdiag, acnorm, spare)
 #endif
     case default
-        call factor_triangle(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+        call factor_triangle(n, r, qtf, ipvt, rdiag, acnorm, spare)
     end select
-end subroutine blocked_triangle
+end subroutine qr_triangle
 
-pure function blocked_damped_work(n) bind(c, name="blocked_damped_work")
-!! The number of elements that `blocked_damped` needs to work.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! order of R
-
-    ! Result
-    integer(wide_ip) :: blocked_damped_work
-
-    blocked_damped_work = damped_work(n)
-end function blocked_damped_work
-
-pure function blocked_spare(n) bind(c, name="blocked_spare")
-!! The number of elements that all of these routines need to work, one after the other.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of columns
-
-    ! Result
-    integer(wide_ip) :: blocked_spare
-
-    blocked_spare = max(tall_work(n), triangle_work(n), damped_work(n))
-end function blocked_spare
-
-pure subroutine blocked_damped(isa, n, r, ldr, ipvt, diag, qtb, x, sdiag, work) &
-    bind(c, name="blocked_damped")
+pure subroutine qr_damped(isa, n, r, ipvt, diag, x, sdiag, spare) bind(c, name="qr_damped")
 !! What `qrsolv_` does, up to rounding and the signs of the rows of S.
 
     ! Inputs
@@ -373,41 +319,37 @@ pure subroutine blocked_damped(isa, n, r, ldr, ipvt, diag, qtb, x, sdiag, work) 
         !! the instruction set: `baseline`, `avx2` or `avx512`
     integer(ip), intent(in), value :: n
         !! order of R
-    integer(ip), intent(in), value :: ldr
-        !! leading dimension of `r`, at least n
     integer(ip), intent(in) :: ipvt(n)
         !! shape (n); column j of A*P is column ipvt(j) of A
     real(dp), intent(in) :: diag(n)
         !! shape (n); the diagonal of D
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the first n components of Q'*b
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
-        !! the strict lower triangle is the strict upper triangle of S, transposed
+    real(dp), intent(inout) :: r(qr_lead(n), n)
+        !! shape (qr_lead(n), n); on entry the upper triangle is that of R; on exit it is
+        !! unchanged, and the strict lower triangle is the strict upper triangle of S, transposed
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); on entry the first n components of Q'*b, on exit the solution
 
     ! Outputs
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); the solution
     real(dp), intent(inout) :: sdiag(n)
         !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: work(damped_work(n))
-        !! shape (blocked_damped_work(n)); work
+    real(dp), intent(inout) :: spare(qr_spare(n))
+        !! shape (qr_spare(n)); work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        call solve_damped_avx2(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+        call solve_damped_avx2(n, r, ipvt, diag, x, sdiag, spare)
     case (avx512)
-        call solve_damped_avx512(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+        call solve_damped_avx512(n, r, ipvt, diag, x, sdiag, spare)
 #endif
     case default
-        call solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+        call solve_damped(n, r, ipvt, diag, x, sdiag, spare)
     end select
-end subroutine blocked_damped
+end subroutine qr_damped
 
-pure function blocked_norm(isa, n, x) bind(c, name="blocked_norm")
+pure function qr_norm(isa, n, x) bind(c, name="qr_norm")
 !! The Euclidean norm, as `enorm_` but for rounding.
 
     ! Inputs
@@ -419,93 +361,18 @@ pure function blocked_norm(isa, n, x) bind(c, name="blocked_norm")
         !! shape (n); the vector
 
     ! Result
-    real(dp) :: blocked_norm
+    real(dp) :: qr_norm
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
     case (avx2)
-        blocked_norm = norm_avx2(n, x)
+        qr_norm = norm_avx2(n, x)
     case (avx512)
-        blocked_norm = norm_avx512(n, x)
+        qr_norm = norm_avx512(n, x)
 #endif
     case default
-        blocked_norm = norm(n, x)
+        qr_norm = norm(n, x)
     end select
-end function blocked_norm
-
-
-pure integer(ip) function qr_lead(n) bind(c)
-    integer(ip), intent(in), value :: n
-    qr_lead = (n + 15) / 16 * 16
-end function
-pure integer(wide_ip) function qr_spare(n) bind(c)
-    integer(ip), intent(in), value :: n
-    qr_spare = blocked_spare(n)
-end function
-pure real(dp) function qr_norm(isa, n, x) bind(c)
-    integer(ip), intent(in), value :: isa, n
-    real(dp), intent(in) :: x(n)
-    qr_norm = blocked_norm(isa, n, x)
-end function
-pure subroutine qr_start(n, r, work) bind(c)
-    integer(ip), intent(in), value :: n
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
-    call blocked_tall_start(n, r, qr_lead(n), work)
-end subroutine
-pure subroutine qr_end(n, r, work) bind(c)
-    integer(ip), intent(in), value :: n
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
-    call blocked_tall_end(n, r, qr_lead(n), work)
-end subroutine
-pure subroutine qr_rows(isa, m, n, a, strides, f, r, work) bind(c)
-    integer(ip), intent(in), value :: isa, m, n
-    integer(wide_ip), intent(in) :: strides(2)
-    real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2))), f(m)
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
-    call blocked_tall_rows(isa, m, n, a, strides(1), strides(2), f, r, qr_lead(n), work)
-end subroutine
-pure subroutine qpack_rows(isa, m, n, a, strides, f, blocks) bind(c, name="qr_packx")
-    integer(ip), intent(in), value :: isa, m, n
-    integer(wide_ip), intent(in) :: strides(2)
-    real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2))), f(m)
-    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
-    call blocked_tall_pack(isa, m, n, a, strides(1), strides(2), f, blocks)
-end subroutine
-pure subroutine qr_fold_(isa, m, n, blocks, r, work) bind(c, name="qr_foldx")
-    integer(ip), intent(in), value :: isa, m, n
-    real(dp), intent(inout) :: blocks(tall_blocks(m, n))
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
-    call blocked_tall_fold(isa, m, n, blocks, r, qr_lead(n), work)
-end subroutine
-pure subroutine qr_differences(isa, m, n, points, f, r, work)
-    integer(ip), intent(in), value :: isa, m, n
-    type(c_ptr), intent(in) :: points(n)
-    real(dp), intent(in) :: f(m)
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1), work(tall_work(n))
-    call blocked_tall_differences(isa, m, n, points, f, r, qr_lead(n), work)
-end subroutine
-pure subroutine qr_chunk(n, rows, elements) bind(c)
-    integer(ip), intent(in), value :: n
-    integer(ip), intent(inout) :: rows
-    integer(wide_ip), intent(out) :: elements
-    integer(ip) :: b
-    b = blocked_tall_block(n)
-    rows = ((rows + b - 1) / b) * b
-    elements = tall_blocks(rows, n)
-end subroutine
-pure subroutine qr_triangle(isa, n, r, qtf, ipvt, rdiag, acnorm, spare)
-    integer(ip), intent(in), value :: isa, n
-    real(dp), intent(inout) :: r(qr_lead(n), n), qtf(n), rdiag(n), acnorm(n), spare(blocked_spare(n))
-    integer(ip), intent(inout) :: ipvt(n)
-    call blocked_triangle(isa, n, r, qr_lead(n), qtf, ipvt, rdiag, acnorm, spare)
-end subroutine
-pure subroutine qr_damped_(isa, n, r, ipvt, diag, x, sdiag, spare)
-    integer(ip), intent(in), value :: isa, n
-    real(dp), intent(inout) :: r(qr_lead(n), n), diag(n), x(n), sdiag(n), spare(blocked_spare(n))
-    integer(ip), intent(in) :: ipvt(n)
-    real(dp) :: qtb(2000)
-    qtb(1:n) = x
-    call blocked_damped(isa, n, r, qr_lead(n), ipvt, diag, qtb, x, sdiag, spare)
-end subroutine
+end function qr_norm
 
 end module qr_blocked

@@ -1,23 +1,21 @@
 module qr_narrow
-!! Reduction of a block of rows with few columns against a triangle: [R; B] -> [R'; 0].
+!! What `qr_tpqrt` does, for few columns.
 !!
 !! Where a block is in the nearest cache, storing costs more than multiplying, so two columns are
 !! reduced before those that follow are updated, in one pass, which also forms the products that
 !! make the next reflection. In between, another pass updates the second column alone, u, and forms
 !! its products with the first, v, and with the others as they are; u'*v corrects the latter. Nobody
 !! needs the vectors of the reflections, so a column stays as it was when it was reduced, and its
-!! scale goes into the weights. As in `qr_kernels` each sum is split over the lanes of a vector, and
-!! where there are few of them over two halves of the rows, too.
+!! scale goes into the weights.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_ahead, only: ahead, fetch_some
-use qr_kernels, only: dots_4x1
-use qr_narrow_products, only: open_3, open_2, open_1, second_4, second_3, second_2, second_1
-use qr_narrow_updates, only: reflect_twice_4, reflect_twice_3, reflect_twice_2, products_twice_2, &
-                             follow_twice_3
-use qr_pack, only: narrow
+use kernels_narrow, only: kernel_first, kernel_second, kernel_pair, kernel_pair_more
+use kernels_panel, only: kernel_dots
+use kernels_prefetch, only: prefetch, kernel_prefetch_some
+use kernels_tuning, only: narrow
+use qr_blocks, only: block_lead, triangle_lead
 implicit none (type, external)
 private
-public :: narrow_passes, narrow_products, fold_narrow
+public :: narrow_passes, narrow_products, tpqrt_narrow
 
 contains
 
@@ -34,65 +32,56 @@ pure function narrow_passes(n)
     narrow_passes = n + n / 3
 end function narrow_passes
 
-pure subroutine narrow_products(n, strips, b, ldb, s, squares, plan)
+pure subroutine narrow_products(n, rows, b, s, squares, plan)
 !! The products of the first column with all, and the sums of squares.
 
     ! Inputs
     integer(ip), intent(in) :: n
-        !! number of columns, at least 2
-    integer(ip), intent(in) :: strips
-        !! number of strips of rows
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
-    real(dp), intent(in) :: b(ldb, n)
-        !! shape (ldb, n); the columns
+        !! number of columns of A, at least 1
+    integer(ip), intent(in) :: rows
+        !! number of rows, a positive multiple of `row_multiple`
+    real(dp), intent(in) :: b(block_lead(n), n + 1)
+        !! shape (block_lead(n), n + 1); the columns
 
     ! Outputs
-    real(dp), intent(inout) :: s(n)
-        !! shape (n); the products
-    real(dp), intent(inout) :: squares(n)
-        !! shape (n); the sums of squares
-    type(ahead), intent(inout) :: plan
+    real(dp), intent(inout) :: s(n + 1)
+        !! shape (n + 1); the products
+    real(dp), intent(inout) :: squares(n + 1)
+        !! shape (n + 1); the sums of squares
+    type(prefetch), intent(inout) :: plan
         !! what to fetch meanwhile
 
     ! Locals
     integer(ip) :: k
 
-    do k = 2, n - 2, 3
-        call fetch_some(plan)
-        call open_3(strips, b, b(1, k), ldb, s(1), s(k), squares(k))
+    do k = 2, n - 1, 3
+        call kernel_prefetch_some(plan)
+        call kernel_first(3_ip, rows, b, b(1, k), block_lead(n), s(1), s(k), squares(k))
     end do
-    select case (n - k)
-    case (1)
-        call open_2(strips, b, b(1, k), ldb, s(1), s(k), squares(k))
-    case (0)
-        call open_1(strips, b, b(1, k), s(1), s(k), squares(k))
-    case default
-    end select
+    if (k <= n + 1) then
+        call kernel_first(n + 2 - k, rows, b, b(1, k), block_lead(n), s(1), s(k), squares(k))
+    end if
     squares(1) = s(1)
 end subroutine narrow_products
 
-pure subroutine fold_narrow(n, r, ldr, strips, b, ldb, s, plan)
-!! Reduce a block of rows against a triangle, with a column that goes along.
+pure subroutine tpqrt_narrow(n, r, rows, b, s, plan)
+!! Reduce a block of rows against a triangle, with a column that goes along: [R; B] -> [R'; 0].
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! order of R, at most `narrow`
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
-    integer(ip), intent(in) :: strips
-        !! the rows of B, in strips, at least 1
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`, at least strip*strips
+    integer(ip), intent(in) :: rows
+        !! the rows of B, a positive multiple of `row_multiple`
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the upper triangle is that of R, column n + 1 is a right-hand side
-    real(dp), intent(inout) :: b(ldb, n + 1)
-        !! shape (ldb, n + 1); the block; destroyed
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
+        !! shape (triangle_lead(n), n + 1); the upper triangle is that of R, column n + 1 is a
+        !! right-hand side
+    real(dp), intent(inout) :: b(block_lead(n), n + 1)
+        !! shape (block_lead(n), n + 1); the block; destroyed
     real(dp), intent(inout) :: s(n + 1)
         !! shape (n + 1); the products of the first column of B with all; destroyed
-    type(ahead), intent(inout) :: plan
+    type(prefetch), intent(inout) :: plan
         !! what to fetch meanwhile
 
     ! Locals
@@ -101,22 +90,22 @@ pure subroutine fold_narrow(n, r, ldr, strips, b, ldb, s, plan)
 
     do j = 1, n, 2
         right = n + 1 - j
-        call reduce_row(right, ldr, r(j, j), s, w1)
+        call reduce_row(right, triangle_lead(n), r(j, j), s, w1)
         ! What is left of the column that goes along nobody needs.
         if (right == 1) return
-        call fetch_some(plan)
-        call second_products(right - 1, strips, w1(1), b(1, j), ldb, along, s)
+        call kernel_prefetch_some(plan)
+        call second_products(right - 1, rows, w1(1), b(1, j), block_lead(n), along, s)
         s(2:right) = s(2:right) - w1(2:right) * along
         right = right - 1
-        call reduce_row(right, ldr, r(j + 1, j + 1), s, w2)
+        call reduce_row(right, triangle_lead(n), r(j + 1, j + 1), s, w2)
         if (right == 1) return
-        call fetch_some(plan)
-        call reflect(right, strips, w1(2), w2, b(1, j), ldb, s)
+        call kernel_prefetch_some(plan)
+        call update_pair(right, rows, w1(2), w2, b(1, j), block_lead(n), s)
     end do
-end subroutine fold_narrow
+end subroutine tpqrt_narrow
 
 pure subroutine reduce_row(n, ldr, r, s, w)
-!! Make the reflection that reduces a column to its element in R, as in `qr_fold`, and apply it to
+!! Make the reflection that reduces a column to its element in R, as in `qr_tpqrt`, and apply it to
 !! the row of R.
 
     ! Inputs
@@ -154,14 +143,14 @@ pure subroutine reduce_row(n, ldr, r, s, w)
     end do
 end subroutine reduce_row
 
-pure subroutine second_products(n, strips, w, b, ldb, along, s)
+pure subroutine second_products(n, rows, w, b, ldb, along, s)
 !! Take the first column off the second, and form the products of this one with all.
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! number of columns after the second, at least 1
-    integer(ip), intent(in) :: strips
-        !! number of strips of rows
+    integer(ip), intent(in) :: rows
+        !! number of rows
     real(dp), intent(in) :: w
         !! the weight
     integer(ip), intent(in) :: ldb
@@ -178,36 +167,25 @@ pure subroutine second_products(n, strips, w, b, ldb, along, s)
         !! shape (n + 1); the products with itself and those that follow
 
     ! Locals
-    integer(ip) :: first, k
+    integer(ip) :: cols, k
 
-    select case (mod(n, 4))
-    case (1)
-        call second_1(strips, w, b, ldb, along, s)
-        first = 2
-    case (2)
-        call second_2(strips, w, b, ldb, along, s)
-        first = 3
-    case (3)
-        call second_3(strips, w, b, ldb, along, s)
-        first = 4
-    case default
-        call second_4(strips, w, b, ldb, along, s)
-        first = 5
-    end select
-    do k = first, n, 4
-        call dots_4x1(strips, b(1, k + 2), ldb, b(1, 2), s(k + 1))
+    ! 1 to 4, so that what is left is a multiple of 4.
+    cols = 1 + mod(n - 1, 4)
+    call kernel_second(cols, rows, w, b, ldb, along, s)
+    do k = cols + 1, n, 4
+        call kernel_dots(1_ip, rows, b(1, k + 2), ldb, b(1, 2), ldb, s(k + 1), 4_ip)
     end do
 end subroutine second_products
 
-pure subroutine reflect(n, strips, w1, w2, b, ldb, s)
+pure subroutine update_pair(n, rows, w1, w2, b, ldb, s)
 !! Take multiples of two columns off those that follow, and form the products of the first of these
 !! with all of them.
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! number of columns that follow, at least 2
-    integer(ip), intent(in) :: strips
-        !! number of strips of rows
+    integer(ip), intent(in) :: rows
+        !! number of rows
     real(dp), intent(in) :: w1(n)
         !! shape (n); the weights of the first column
     real(dp), intent(in) :: w2(n)
@@ -224,26 +202,15 @@ pure subroutine reflect(n, strips, w1, w2, b, ldb, s)
         !! shape (n); the products
 
     ! Locals
-    integer(ip) :: first, k
+    integer(ip) :: cols, k
 
-    if (n == 2) then
-        call products_twice_2(strips, w1, w2, b, ldb, s)
-        return
-    end if
-    select case (mod(n, 3))
-    case (2)
-        call reflect_twice_2(strips, w1, w2, b, ldb, s)
-        first = 3
-    case (0)
-        call reflect_twice_3(strips, w1, w2, b, ldb, s)
-        first = 4
-    case default
-        call reflect_twice_4(strips, w1, w2, b, ldb, s)
-        first = 5
-    end select
-    do k = first, n, 3
-        call follow_twice_3(strips, w1(k), w2(k), b, b(1, 3), b(1, k + 2), ldb, s(k))
+    ! 2 to 4, so that what is left is a multiple of 3. The last two columns stay as they are: nobody
+    ! needs them any more.
+    cols = 2 + mod(n - 2, 3)
+    call kernel_pair(cols, rows, w1, w2, b, ldb, s, merge(0_ip, 1_ip, n == 2))
+    do k = cols + 1, n, 3
+        call kernel_pair_more(rows, w1(k), w2(k), b, b(1, 3), b(1, k + 2), ldb, s(k))
     end do
-end subroutine reflect
+end subroutine update_pair
 
 end module qr_narrow

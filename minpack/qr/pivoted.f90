@@ -4,18 +4,16 @@ module qr_pivoted
 !! Pivoting needs one row of R at each step to know the norms that remain, but no more: within a
 !! panel the matrix stays as it is, and A - V*F', with a row of F for each column, stands for the
 !! partly reduced one (Quintana-Orti, Sun and Bischof 1998). A column is brought up to date when it
-!! becomes the pivot, all others at the end of the panel.
+!! becomes the pivot, all others at the end of the panel. F is kept transposed.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
-use qr_kernels, only: strip, dots_4x1, update_4x3, update_4x1
-use qr_norms, only: norm
+use kernels_machine, only: epsmch, safety
+use kernels_norms, only: norm
+use kernels_panel, only: kernel_dots, kernel_update
+use kernels_tuning, only: row_multiple, wide => panel_pivoted, rows_trailing
+use qr_blocks, only: triangle_lead
 implicit none (type, external)
 private
 public :: factor_triangle, triangle_work
-
-integer(ip), parameter :: wide = 16
-    !! columns of a panel
-integer(ip), parameter :: chunk = 8
-    !! strips of rows that are brought up to date at a time: of a panel they fit the nearest cache
 
 contains
 
@@ -29,21 +27,34 @@ pure function triangle_work(n)
     ! Result
     integer(wide_ip) :: triangle_work
 
-    triangle_work = wide * int(strip * ((n + strip - 1) / strip) + n + 1, wide_ip) + n
+    triangle_work = wide * int(triangle_lead(n) + n, wide_ip) + 2 * n
 end function triangle_work
 
-pure subroutine factor_triangle(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
+pure function first_row(j)
+!! The row from which on the kernels take what concerns row j and those below: they have multiples
+!! of rows, and what is above row j is zero in V.
+
+    ! Inputs
+    integer(ip), intent(in) :: j
+        !! the row
+
+    ! Result
+    integer(ip) :: first_row
+
+    first_row = 1 + row_multiple * ((j - 1) / row_multiple)
+end function first_row
+
+pure subroutine factor_triangle(n, r, qtf, ipvt, rdiag, acnorm, work)
 !! Householder QR factorisation R*P = Q*S of an upper triangle R; S takes its place.
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`: a multiple of 16, at least n
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is R; on exit it is S, with zeros below
+    real(dp), intent(inout) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); on entry the upper triangle is R; on exit it is S, with
+        !! zeros below
     real(dp), intent(inout) :: qtf(n)
         !! shape (n); on entry a vector, on exit Q' times it
 
@@ -55,100 +66,90 @@ pure subroutine factor_triangle(n, r, ldr, qtf, ipvt, rdiag, acnorm, work)
     real(dp), intent(inout) :: acnorm(n)
         !! shape (n); the norms of the columns of R
     real(dp), intent(inout) :: work(triangle_work(n))
-        !! shape (triangle_work(n)); work
+        !! shape (triangle_work(n)); work: V, F, and the norms that remain beside those from which
+        !! they were last computed afresh
 
     ! Locals
-    integer(ip) :: j, rows, done, f, reference
+    real(dp) :: tau(wide)
+    integer(ip) :: j, l, first, next, f, norms
 
-    rows = strip * ((n + strip - 1) / strip)
-    f = 1 + wide * rows
-    reference = f + wide * n
+    f = 1 + wide * triangle_lead(n)
+    norms = f + wide * n
     do j = 1, n
-        r(j + 1:rows, j) = 0
+        r(j + 1:triangle_lead(n), j) = 0
         acnorm(j) = norm(j, r(1, j))
-        rdiag(j) = acnorm(j)
-        work(reference + j - 1) = acnorm(j)
+        work(norms + j - 1) = acnorm(j)
+        work(norms + n + j - 1) = acnorm(j)
         ipvt(j) = j
     end do
 
-    j = 1
-    do while (j <= n)
-        call factor_panel(j, min(wide, n - j + 1), n, rows, r, ldr, qtf, ipvt, rdiag, &
-                          work(reference), work, work(f), work(reference + n), done)
-        call update_trailing(j, done, n, rows, r, ldr, work, work(f))
-        call renew_norms(j + done, n, r, ldr, rdiag, work(reference))
-        j = j + done
+    next = 1
+    do while (next <= n)
+        first = next
+        call factor_panel(n, r, ipvt, work(norms), work, work(f), tau, next)
+        do l = 1, next - first
+            call reflect_vector(first + l - 1, n, tau(l), work(1 + (l - 1) * triangle_lead(n)), qtf)
+        end do
+        call update_trailing(first, next, n, r, work, work(f))
+        call renew_norms(next, n, r, work(norms))
     end do
+    rdiag = work(norms:norms + n - 1)
 end subroutine factor_triangle
 
-pure subroutine factor_panel(first, most, n, rows, r, ldr, qtf, ipvt, rdiag, reference, v, f, row, &
-                             done)
+pure subroutine factor_panel(n, r, ipvt, norms, v, f, tau, next)
 !! Reduce columns until a panel is full, or a norm has to be computed afresh from a column.
 
     ! Inputs
-    integer(ip), intent(in) :: first
-        !! the first step
-    integer(ip), intent(in) :: most
-        !! the most steps
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: rows
-        !! n rounded up to strips
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); the partly factored matrix
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); the vector that goes along
+    real(dp), intent(inout) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the partly factored matrix
     integer(ip), intent(inout) :: ipvt(n)
         !! shape (n); the permutation so far
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); the diagonal of S, then the remaining norms; negative where a norm has to be
-        !! computed afresh
-    real(dp), intent(inout) :: reference(n)
-        !! shape (n); the norms from which they were last computed afresh
+    real(dp), intent(inout) :: norms(n, 2)
+        !! shape (n, 2); the diagonal of S, then the norms that remain, negative where one has to be
+        !! computed afresh; and the norms from which they were last computed afresh
+    integer(ip), intent(inout) :: next
+        !! on entry the first step, on exit the first one that is left
 
     ! Outputs
-    real(dp), intent(inout) :: v(rows, wide)
-        !! shape (rows, wide); the reflections' vectors
+    real(dp), intent(inout) :: v(triangle_lead(n), wide)
+        !! shape (triangle_lead(n), wide); the reflections' vectors
     real(dp), intent(inout) :: f(wide, n)
-        !! shape (wide, n); F transposed
-    real(dp), intent(inout) :: row(wide)
-        !! shape (wide); work
-    integer(ip), intent(out) :: done
-        !! the number of steps
+        !! shape (wide, n); F
+    real(dp), intent(inout) :: tau(wide)
+        !! shape (wide); the reflections' scalars
 
     ! Locals
-    integer(ip) :: j, k, l, top
-    real(dp) :: tau
+    integer(ip) :: first, j, k, l, top
     logical :: worn
 
-    ! The row of the diagonal need not be the first of a strip; what is above it is zero in V.
-    top = 1 + strip * ((first - 1) / strip)
-    v(top:rows, :) = 0
+    first = next
+    top = first_row(first)
+    v(top:, :) = 0
     do k = first, n
         f(:, k) = 0
     end do
 
     worn = .false.
-    do l = 1, most
+    do l = 1, min(wide, n - first + 1)
         j = first + l - 1
-        call bring_largest_forward(j, n, rows, r, ldr, ipvt, rdiag, reference, f)
+        next = j + 1
+        call bring_largest_forward(j, n, r, ipvt, norms, f)
         do k = 1, l - 1, 4
-            call update_4x1((rows - top + 1) / strip, v(top, k), rows, f(k, j), r(top, j))
+            call kernel_update(1_ip, triangle_lead(n) - top + 1, v(top, k), triangle_lead(n), &
+                               f(k, j), wide, r(top, j), triangle_lead(n))
         end do
-        call make_reflection(j, n, r(1, j), v(1, l), rdiag(j), tau)
-        call reflect_vector(j, n, tau, v(1, l), qtf)
-        call extend_f(j, l, n, rows, r, ldr, v, tau, f, row)
-        call downdate_norms(j, l, n, rows, r, ldr, v, f, rdiag, reference, row, worn)
-        done = l
+        call make_reflection(j, n, r(1, j), v(1, l), norms(j, 1), tau(l))
+        call extend_f(j, l, n, r, v, tau(l), f)
+        call downdate_norms(j, l, n, r, v, f, norms, worn)
         if (worn) exit
     end do
 end subroutine factor_panel
 
-pure subroutine bring_largest_forward(j, n, rows, r, ldr, ipvt, rdiag, reference, f)
+pure subroutine bring_largest_forward(j, n, r, ipvt, norms, f)
 !! Exchange column j with the first of the columns j to n whose remaining norm is largest.
 
     ! Inputs
@@ -156,22 +157,16 @@ pure subroutine bring_largest_forward(j, n, rows, r, ldr, ipvt, rdiag, reference
         !! the step
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: rows
-        !! n rounded up to strips
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); the partly factored matrix
+    real(dp), intent(inout) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the partly factored matrix
     integer(ip), intent(inout) :: ipvt(n)
         !! shape (n); the permutation so far
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); the remaining norms of columns j to n
-    real(dp), intent(inout) :: reference(n)
-        !! shape (n); the norms from which they were last computed afresh
+    real(dp), intent(inout) :: norms(n, 2)
+        !! shape (n, 2); the norms, as `factor_panel` has them
     real(dp), intent(inout) :: f(wide, n)
-        !! shape (wide, n); F transposed
+        !! shape (wide, n); F
 
     ! Locals
     integer(ip) :: kmax, k, i
@@ -179,11 +174,11 @@ pure subroutine bring_largest_forward(j, n, rows, r, ldr, ipvt, rdiag, reference
 
     kmax = j
     do k = j, n
-        if (rdiag(k) > rdiag(kmax)) kmax = k
+        if (norms(k, 1) > norms(kmax, 1)) kmax = k
     end do
     if (kmax == j) return
 
-    do i = 1, rows
+    do i = 1, triangle_lead(n)
         swap = r(i, j)
         r(i, j) = r(i, kmax)
         r(i, kmax) = swap
@@ -193,8 +188,7 @@ pure subroutine bring_largest_forward(j, n, rows, r, ldr, ipvt, rdiag, reference
         f(i, j) = f(i, kmax)
         f(i, kmax) = swap
     end do
-    rdiag(kmax) = rdiag(j)
-    reference(kmax) = reference(j)
+    norms(kmax, :) = norms(j, :)
     k = ipvt(j)
     ipvt(j) = ipvt(kmax)
     ipvt(kmax) = k
@@ -269,7 +263,7 @@ pure subroutine reflect_vector(j, n, tau, v, x)
     x(j:n) = x(j:n) - (tau * total) * v(j:n)
 end subroutine reflect_vector
 
-pure subroutine extend_f(j, l, n, rows, r, ldr, v, tau, f, products)
+pure subroutine extend_f(j, l, n, r, v, tau, f)
 !! Column l of F, tau*(A - V*F')'*v, for the columns right of j.
 
     ! Inputs
@@ -279,39 +273,32 @@ pure subroutine extend_f(j, l, n, rows, r, ldr, v, tau, f, products)
         !! the step within the panel
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: rows
-        !! n rounded up to strips
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); A
-    real(dp), intent(in) :: v(rows, wide)
-        !! shape (rows, wide); V, with v as column l
+    real(dp), intent(in) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); A
+    real(dp), intent(in) :: v(triangle_lead(n), wide)
+        !! shape (triangle_lead(n), wide); V, with v as column l
     real(dp), intent(in) :: tau
         !! the scalar of the reflection
 
     ! In-outputs
     real(dp), intent(inout) :: f(wide, n)
-        !! shape (wide, n); F transposed
-
-    ! Outputs
-    real(dp), intent(inout) :: products(wide)
-        !! shape (wide); work: V'*v
+        !! shape (wide, n); F
 
     ! Locals
-    real(dp) :: s(4), total
-    integer(ip) :: top, strips, i, k
+    real(dp) :: s(4), products(wide), total
+    integer(ip) :: lead, top, rows, i, k
 
-    top = 1 + strip * ((j - 1) / strip)
-    strips = (rows - top + 1) / strip
+    lead = triangle_lead(n)
+    top = first_row(j)
+    rows = lead - top + 1
     do k = 1, wide, 4
         products(k:k + 3) = 0
-        if (k < l) call dots_4x1(strips, v(top, k), rows, v(top, l), products(k))
+        if (k < l) call kernel_dots(1_ip, rows, v(top, k), lead, v(top, l), lead, products(k), 4_ip)
     end do
     products(l:) = 0
 
     do k = j + 1, n - 3, 4
-        call dots_4x1(strips, r(top, k), ldr, v(top, l), s)
+        call kernel_dots(1_ip, rows, r(top, k), lead, v(top, l), lead, s, 4_ip)
         f(l, k:k + 3) = s
     end do
     do k = j + 1 + 4 * ((n - j) / 4), n
@@ -332,7 +319,7 @@ pure subroutine extend_f(j, l, n, rows, r, ldr, v, tau, f, products)
     end do
 end subroutine extend_f
 
-pure subroutine downdate_norms(j, l, n, rows, r, ldr, v, f, norms, reference, weights, worn)
+pure subroutine downdate_norms(j, l, n, r, v, f, norms, worn)
 !! Take row j of S off the norms that remain, as `qrfac_` does.
 
     ! Inputs
@@ -342,96 +329,78 @@ pure subroutine downdate_norms(j, l, n, rows, r, ldr, v, f, norms, reference, we
         !! the step within the panel
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: rows
-        !! n rounded up to strips
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the matrix, not up to date
-    real(dp), intent(in) :: v(rows, wide)
-        !! shape (rows, wide); V
+    real(dp), intent(in) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the matrix, not up to date
+    real(dp), intent(in) :: v(triangle_lead(n), wide)
+        !! shape (triangle_lead(n), wide); V
     real(dp), intent(in) :: f(wide, n)
-        !! shape (wide, n); F transposed
-    real(dp), intent(in) :: reference(n)
-        !! shape (n); the norms as they were when last computed afresh
+        !! shape (wide, n); F
 
     ! In-outputs
-    real(dp), intent(inout) :: norms(n)
-        !! shape (n); from j + 1 on the norms that remain; on exit negative where one has lost
+    real(dp), intent(inout) :: norms(n, 2)
+        !! shape (n, 2); the norms, as `factor_panel` has them: on exit negative where one has lost
         !! too many digits
-
-    ! Outputs
-    real(dp), intent(inout) :: weights(wide)
-        !! shape (wide); work: row j of V
     logical, intent(inout) :: worn
-        !! becomes true when a norm has
+        !! becomes true when one has
 
     ! Locals
-    real(dp), parameter :: safety = 0.05_dp, epsmch = 2.22044604926e-16_dp
-    real(dp) :: element
+    real(dp) :: weights(wide), element
     integer(ip) :: i, k
 
     weights = v(j, :)
     weights(l + 1:) = 0
     do k = j + 1, n
         ! A zero norm stays zero.
-        if (norms(k) == 0) cycle
+        if (norms(k, 1) == 0) cycle
         element = 0
         !$omp simd reduction(+:element)
         do i = 1, wide
             element = element + weights(i) * f(i, k)
         end do
         element = r(j, k) - element
-        norms(k) = norms(k) * sqrt(max(0.0_dp, 1 - (element / norms(k))**2))
-        if (.not. safety * (norms(k) / reference(k))**2 > epsmch) then
-            norms(k) = -1
+        norms(k, 1) = norms(k, 1) * sqrt(max(0.0_dp, 1 - (element / norms(k, 1))**2))
+        if (.not. safety * (norms(k, 1) / norms(k, 2))**2 > epsmch) then
+            norms(k, 1) = -1
             worn = .true.
         end if
     end do
 end subroutine downdate_norms
 
-pure subroutine update_trailing(first, done, n, rows, r, ldr, v, f)
+pure subroutine update_trailing(first, next, n, r, v, f)
 !! A = A - V*F' for the columns that the panel has not reduced.
 
     ! Inputs
     integer(ip), intent(in) :: first
         !! the first column of the panel
-    integer(ip), intent(in) :: done
-        !! how many columns it has
+    integer(ip), intent(in) :: next
+        !! the first column behind it
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: rows
-        !! n rounded up to strips
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: v(rows, wide)
-        !! shape (rows, wide); V
+    real(dp), intent(in) :: v(triangle_lead(n), wide)
+        !! shape (triangle_lead(n), wide); V
     real(dp), intent(in) :: f(wide, n)
-        !! shape (wide, n); F transposed
+        !! shape (wide, n); F
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); the matrix
+    real(dp), intent(inout) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the matrix
 
     ! Locals
-    integer(ip) :: top, strips, k, l
+    integer(ip) :: lead, top, rows, k, l
 
-    do top = 1 + strip * ((first - 1) / strip), rows, strip * chunk
-        strips = min(chunk, (rows - top + 1) / strip)
-        do k = first + done, n - 2, 3
-            do l = 1, done, 4
-                call update_4x3(strips, v(top, l), rows, f(l, k), wide, r(top, k), ldr)
-            end do
-        end do
-        do k = first + done + 3 * ((n - first - done + 1) / 3), n
-            do l = 1, done, 4
-                call update_4x1(strips, v(top, l), rows, f(l, k), r(top, k))
+    lead = triangle_lead(n)
+    do top = first_row(first), lead, rows_trailing
+        rows = min(rows_trailing, lead - top + 1)
+        do k = next, n, 3
+            do l = 1, next - first, 4
+                call kernel_update(min(3, n - k + 1), rows, v(top, l), lead, f(l, k), wide, &
+                                   r(top, k), lead)
             end do
         end do
     end do
 end subroutine update_trailing
 
-pure subroutine renew_norms(j, n, r, ldr, norms, reference)
+pure subroutine renew_norms(j, n, r, norms)
 !! Compute afresh the norms that have lost too many digits.
 
     ! Inputs
@@ -439,24 +408,20 @@ pure subroutine renew_norms(j, n, r, ldr, norms, reference)
         !! the first row and column of the matrix that remains
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the matrix, up to date
+    real(dp), intent(in) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the matrix, up to date
 
     ! In-outputs
-    real(dp), intent(inout) :: norms(n)
-        !! shape (n); the norms that remain, negative where they are to be computed
-    real(dp), intent(inout) :: reference(n)
-        !! shape (n); the norms as they were when last computed afresh
+    real(dp), intent(inout) :: norms(n, 2)
+        !! shape (n, 2); the norms, as `factor_panel` has them
 
     ! Locals
     integer(ip) :: k
 
     do k = j, n
-        if (norms(k) >= 0) cycle
-        norms(k) = norm(n - j + 1, r(j, k))
-        reference(k) = norms(k)
+        if (norms(k, 1) >= 0) cycle
+        norms(k, 1) = norm(n - j + 1, r(j, k))
+        norms(k, 2) = norms(k, 1)
     end do
 end subroutine renew_norms
 

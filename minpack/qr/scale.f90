@@ -1,9 +1,8 @@
 module qr_scale
 !! Scaling of the columns of a block and of the triangle by powers of two, which changes no digit.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_kernels, only: strip
-use qr_norms, only: sums_of_squares
-use qr_pack, only: block_columns
+use kernels_panel, only: kernel_squares
+use qr_blocks, only: block_columns, block_lead, triangle_lead
 implicit none (type, external)
 private
 public :: scale_columns, scale_by_squares
@@ -13,41 +12,37 @@ real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
 
 contains
 
-pure subroutine scale_columns(n, strips, b, ldb, factor, largest, r, ldr)
+pure subroutine scale_columns(n, rows, b, factor, largest, r)
 !! Bring the columns of a block to the scale of R's, or both to another.
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! number of columns of A
-    integer(ip), intent(in) :: strips
-        !! rows of the block, in strips
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
+    integer(ip), intent(in) :: rows
+        !! rows of the block, a multiple of `row_multiple`
 
     ! In-outputs
-    real(dp), intent(inout) :: b(ldb, block_columns(n))
-        !! shape (ldb, block_columns(n)); the block
+    real(dp), intent(inout) :: b(block_lead(n), block_columns(n))
+        !! shape (block_lead(n), block_columns(n)); the block
     real(dp), intent(inout) :: factor(n + 1)
         !! shape (n + 1); the scales, powers of two
     real(dp), intent(inout) :: largest(n + 1)
         !! shape (n + 1); bounds on the elements so far, unscaled
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); the triangle
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
+        !! shape (triangle_lead(n), n + 1); the triangle
 
     ! Locals
     real(dp) :: squares(4)
     integer(ip) :: k
 
     do k = 1, n + 1, 4
-        call sums_of_squares(strips, b(1, k), ldb, squares)
-        call scale_by_squares(n, min(4, n + 2 - k), squares, strips, b(1, k), ldb, factor(k), &
-                              largest(k), r(1, k), ldr)
+        call kernel_squares(rows, b(1, k), block_lead(n), squares)
+        call scale_by_squares(n, min(4, n + 2 - k), squares, rows, b(1, k), factor(k), largest(k), &
+                              r(1, k))
     end do
 end subroutine scale_columns
 
-pure subroutine scale_by_squares(n, cols, squares, strips, b, ldb, factor, largest, r, ldr)
+pure subroutine scale_by_squares(n, cols, squares, rows, b, factor, largest, r)
 !! As `scale_columns`, for some of them whose sums of squares are known.
 
     ! Inputs
@@ -57,22 +52,18 @@ pure subroutine scale_by_squares(n, cols, squares, strips, b, ldb, factor, large
         !! number of columns
     real(dp), intent(in) :: squares(cols)
         !! shape (cols); their sums of squares
-    integer(ip), intent(in) :: strips
-        !! rows of the block, in strips
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
+    integer(ip), intent(in) :: rows
+        !! rows of the block
 
     ! In-outputs
-    real(dp), intent(inout) :: b(ldb, cols)
-        !! shape (ldb, cols); the columns of the block
+    real(dp), intent(inout) :: b(block_lead(n), cols)
+        !! shape (block_lead(n), cols); the columns of the block
     real(dp), intent(inout) :: factor(cols)
         !! shape (cols); the scales
     real(dp), intent(inout) :: largest(cols)
         !! shape (cols); bounds on the elements so far, unscaled
-    real(dp), intent(inout) :: r(ldr, cols)
-        !! shape (ldr, cols); the columns of R
+    real(dp), intent(inout) :: r(triangle_lead(n), cols)
+        !! shape (triangle_lead(n), cols); the columns of R
 
     ! Locals
     integer(ip) :: k
@@ -81,7 +72,7 @@ pure subroutine scale_by_squares(n, cols, squares, strips, b, ldb, factor, large
         if (squares(k) >= small**2 .and. squares(k) <= large**2 .and. factor(k) == 1) then
             largest(k) = max(largest(k), sqrt(squares(k)))
         else
-            call rescale(strip * strips, b(1, k), factor(k), largest(k), n, r(1, k))
+            call rescale(rows, b(1, k), factor(k), largest(k), n, r(1, k))
         end if
     end do
 end subroutine scale_by_squares

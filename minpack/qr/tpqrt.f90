@@ -1,24 +1,40 @@
-module qr_fold
+module qr_tpqrt
 !! Reduction of a block of rows against a triangle: [R; B] -> [R'; 0] by reflections.
 !!
 !! Reflection j is H = I - tau*v*v', with v zero but for a 1 in row j of R and for the rows of B, so
 !! that all of R below row j stays as it is. Four columns at a time are reduced one by one; the
 !! product of their reflections, I - V*T*V' with T upper triangular (Schreiber and Van Loan 1989),
 !! then passes over the other columns once. Panels of several such fours do the same on a larger
-!! scale: B is read once for each panel.
+!! scale: B is read once for each panel. T is kept transposed.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use qr_kernels, only: strip, dots_4x3, dots_4x2, dots_4x1, update_4x3, update_4x2, update_4x1, &
-                      dots_first, reflect_3, reflect_2, reflect_1, finish_four
+use kernels_panel, only: kernel_dots, kernel_update, kernel_reflect, kernel_gram
+use kernels_tuning, only: middle, large, panel_middle, panel_large, panel_wide, panel_damped
+use qr_blocks, only: round_up
 implicit none (type, external)
 private
-public :: widest, fold, reflect_head
-
-integer(ip), parameter :: widest = 32
-    !! the most columns of a panel
+public :: tpqrt
 
 contains
 
-pure subroutine fold(n, cols, r, ldr, strips, b, ldb, wide, staircase)
+pure function panel_columns(n, staircase)
+!! How many columns are reduced before the others are touched: a multiple of 4.
+
+    ! Inputs
+    integer(ip), intent(in) :: n
+        !! order of R
+    logical, intent(in) :: staircase
+        !! as `tpqrt` has it
+
+    ! Result
+    integer(ip) :: panel_columns
+
+    panel_columns = panel_wide
+    if (n <= large) panel_columns = panel_large
+    if (n <= middle) panel_columns = panel_middle
+    if (staircase) panel_columns = panel_damped
+end function panel_columns
+
+pure subroutine tpqrt(n, cols, r, rows, b, ld, staircase)
 !! Reduce a block of rows against the first n columns of a triangle, and apply the reflections to
 !! the columns that follow.
 
@@ -27,51 +43,49 @@ pure subroutine fold(n, cols, r, ldr, strips, b, ldb, wide, staircase)
         !! order of R
     integer(ip), intent(in) :: cols
         !! number of columns, n or n + 1
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
-    integer(ip), intent(in) :: strips
-        !! the rows of B, in strips
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`, at least strip*strips
-    integer(ip), intent(in) :: wide
-        !! columns of a panel: a multiple of 4, at most `widest`
+    integer(ip), intent(in) :: rows
+        !! the rows of B, a multiple of `row_multiple`
+    integer(ip), intent(in) :: ld(2)
+        !! shape (2); the leading dimensions of `r` and `b`
     logical, intent(in) :: staircase
         !! whether column j of B is zero below its j-th row, and a column n + 1 all zero
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, cols)
-        !! shape (ldr, cols); the upper triangle is that of R, a column n + 1 is a right-hand side
-    real(dp), intent(inout) :: b(ldb, 4 * ((cols + 3) / 4))
-        !! shape (ldb, cols rounded up to a multiple of 4); the block, and zero in columns that `r`
-        !! does not have; destroyed
+    real(dp), intent(inout) :: r(ld(1), cols)
+        !! shape (ld(1), cols); the upper triangle is that of R, a column n + 1 is a right-hand side
+    real(dp), intent(inout) :: b(ld(2), 4 * ((cols + 3) / 4))
+        !! shape (ld(2), cols rounded up to a multiple of 4); the block, and zero in columns that
+        !! `r` does not have; destroyed
 
     ! Locals
-    real(dp) :: t(widest, widest)
-    integer(ip) :: first, four, next, after, used
+    real(dp) :: t(panel_wide, panel_wide + 4)
+    integer(ip) :: wide, first, four, next, after, used
 
+    wide = panel_columns(n, staircase)
     do first = 1, n, wide
         after = first + wide
         ! Rows where the panel is zero are left alone by its reflections.
-        used = strips
-        if (staircase) used = min(strips, (after + strip - 2) / strip)
+        used = rows
+        if (staircase) used = min(rows, round_up(after - 1))
         do four = first, min(after - 1, n), 4
             next = four + 4
-            call reduce_four(min(4, n - four + 1), min(4, cols - four + 1), r(four, four), ldr, &
-                             used, b(1, four), ldb, t(four - first + 1, four - first + 1))
+            call reduce_four(min(4, n - four + 1), min(4, cols - four + 1), r(four, four), used, &
+                             b(1, four), ld, t(four - first + 1, four - first + 1))
             if (next > cols) return
-            call join(four - first, used, b(1, first), ldb, t)
+            call extend_t(four - first, used, b(1, first), ld(2), t)
             if (next < after) then
-                call apply(4_ip, min(after - 1, cols) - next + 1, used, b(1, four), ldb, &
-                           t(four - first + 1, four - first + 1), r(four, next), ldr, b(1, next))
+                call update_trailing(4_ip, min(after - 1, cols) - next + 1, used, b(1, four), &
+                                     t(four - first + 1, four - first + 1), r(four, next), &
+                                     b(1, next), ld)
             end if
         end do
         if (after > cols) cycle
-        call apply(min(wide, n - first + 1), cols - after + 1, used, b(1, first), ldb, t, &
-                   r(first, after), ldr, b(1, after))
+        call update_trailing(min(wide, n - first + 1), cols - after + 1, used, b(1, first), t, &
+                             r(first, after), b(1, after), ld)
     end do
-end subroutine fold
+end subroutine tpqrt
 
-pure subroutine reduce_four(pivots, cols, r, ldr, strips, b, ldb, t)
+pure subroutine reduce_four(pivots, cols, r, rows, b, ld, t)
 !! Reduce the first columns of four, one after the other.
 !!
 !! Each reflection is one pass: it leaves the products that the next one needs.
@@ -81,20 +95,18 @@ pure subroutine reduce_four(pivots, cols, r, ldr, strips, b, ldb, t)
         !! how many to reduce, 1 to 4
     integer(ip), intent(in) :: cols
         !! how many columns `r` has here, `pivots` to 4
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    integer(ip), intent(in) :: strips
-        !! the rows of B, in strips
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
+    integer(ip), intent(in) :: rows
+        !! the rows of B
+    integer(ip), intent(in) :: ld(2)
+        !! shape (2); the leading dimensions of `r` and `b`
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, cols)
-        !! shape (ldr, cols); the triangle, from its diagonal on
-    real(dp), intent(inout) :: b(ldb, 4)
-        !! shape (ldb, 4); the columns of B; on exit those reduced are V without its unit rows
-    real(dp), intent(inout) :: t(widest, 4)
-        !! shape (widest, 4); on exit, when four were reduced, the first four rows are T transposed
+    real(dp), intent(inout) :: r(ld(1), cols)
+        !! shape (ld(1), cols); the triangle, from its diagonal on
+    real(dp), intent(inout) :: b(ld(2), 4)
+        !! shape (ld(2), 4); the columns of B; on exit those reduced are V without its unit rows
+    real(dp), intent(inout) :: t(panel_wide, 4)
+        !! shape (panel_wide, 4); on exit, when four were reduced, the first four rows are T
 
     ! Locals
     real(dp) :: head(4, 4), tau(4), s(5), w(3), g(6), factor
@@ -108,20 +120,15 @@ pure subroutine reduce_four(pivots, cols, r, ldr, strips, b, ldb, t)
         end do
     end do
 
-    call dots_first(strips, b, ldb, s)
+    call kernel_dots(1_ip, rows, b, ld(2), b, ld(2), s, 4_ip)
     do j = 1, pivots
-        call reflect_head(4 - j, head(j, j), s(1), s(2), w, tau(j), factor)
-        select case (cols - j)
-        case (3)
-            call reflect_3(strips, factor, w, b(1, j), ldb, s)
-        case (2)
-            call reflect_2(strips, factor, w, b(1, j), ldb, s)
-        case (1)
-            call reflect_1(strips, factor, w(1), b(1, j), ldb, s(1))
-        case default
-            call finish_four(strips, factor, b, ldb, g)
-            call form_t(tau, g, t)
-        end select
+        call larfg(4 - j, head(j, j), s(1), s(2), w, tau(j), factor)
+        if (j < cols) then
+            call kernel_reflect(cols - j, rows, factor, w, b(1, j), ld(2), s)
+        else
+            call kernel_gram(rows, factor, b, ld(2), g)
+            call larft(tau, g, t)
+        end if
     end do
 
     do k = 1, cols
@@ -131,7 +138,7 @@ pure subroutine reduce_four(pivots, cols, r, ldr, strips, b, ldb, t)
     end do
 end subroutine reduce_four
 
-pure subroutine reflect_head(n, row, square, s, w, tau, factor)
+pure subroutine larfg(n, row, square, s, w, tau, factor)
 !! Make the reflection that reduces a column to its element in R, and apply it to the row of R.
 !!
 !! The new element has the opposite sign, so that their difference has no cancellation.
@@ -171,10 +178,10 @@ pure subroutine reflect_head(n, row, square, s, w, tau, factor)
     row(1) = beta
     w = tau * (row(2:) + factor * s)
     row(2:) = row(2:) - w
-end subroutine reflect_head
+end subroutine larfg
 
-pure subroutine form_t(tau, g, t)
-!! T transposed, of four reflections: T(j, j) = tau(j), and above it in column j
+pure subroutine larft(tau, g, t)
+!! T, transposed, of four reflections: T(j, j) = tau(j), and above it in column j
 !! -tau(j)*T*(V'*v(j)).
 
     ! Inputs
@@ -184,8 +191,8 @@ pure subroutine form_t(tau, g, t)
         !! shape (6); the upper triangle of V'*V without its diagonal, by columns
 
     ! In-outputs
-    real(dp), intent(inout) :: t(widest, 4)
-        !! shape (widest, 4); on exit the first four rows are T transposed
+    real(dp), intent(inout) :: t(panel_wide, 4)
+        !! shape (panel_wide, 4); on exit the first four rows are T
 
     t(1:4, 1:4) = 0
     t(1, 1) = tau(1)
@@ -198,9 +205,9 @@ pure subroutine form_t(tau, g, t)
     t(4, 2) = -tau(4) * (t(2, 2) * g(5) + t(3, 2) * g(6))
     t(4, 3) = -tau(4) * (t(3, 3) * g(6))
     t(4, 4) = tau(4)
-end subroutine form_t
+end subroutine larft
 
-pure subroutine join(before, strips, v, ldv, t)
+pure subroutine extend_t(before, rows, v, ldv, t)
 !! Complete T of a panel by the rows and columns of its last four reflections.
 !!
 !! Transposed, T is [T1 0; -T2*(V2'*V1)*T1 T2].
@@ -208,24 +215,24 @@ pure subroutine join(before, strips, v, ldv, t)
     ! Inputs
     integer(ip), intent(in) :: before
         !! the number of reflections before, a multiple of 4
-    integer(ip), intent(in) :: strips
-        !! number of strips of rows
+    integer(ip), intent(in) :: rows
+        !! number of rows
     integer(ip), intent(in) :: ldv
         !! leading dimension of `v`
     real(dp), intent(in) :: v(ldv, before + 4)
         !! shape (ldv, before + 4); V
 
     ! In-outputs
-    real(dp), intent(inout) :: t(widest, widest)
-        !! shape (widest, widest); T transposed; on entry without the block that joins both
+    real(dp), intent(inout) :: t(panel_wide, panel_wide)
+        !! shape (panel_wide, panel_wide); T; on entry without the block that joins both
 
     ! Locals
-    real(dp) :: g(4, widest), w(4)
+    real(dp) :: g(4, panel_wide), w(4)
     integer(ip) :: j, k
 
     do j = 1, before, 4
-        call dots_4x3(strips, v(1, before + 1), ldv, v(1, j), ldv, g(1, j), 4_ip)
-        call dots_4x1(strips, v(1, before + 1), ldv, v(1, j + 3), g(1, j + 3))
+        call kernel_dots(3_ip, rows, v(1, before + 1), ldv, v(1, j), ldv, g(1, j), 4_ip)
+        call kernel_dots(1_ip, rows, v(1, before + 1), ldv, v(1, j + 3), ldv, g(1, j + 3), 4_ip)
     end do
     do j = 1, before
         w = 0
@@ -233,11 +240,11 @@ pure subroutine join(before, strips, v, ldv, t)
             w = w - g(:, k) * t(k, j)
         end do
         t(before + 1:before + 4, j) = 0
-        call add_product(t(before + 1, before + 1), widest, w, t(before + 1, j))
+        call add_product(t(before + 1, before + 1), panel_wide, w, t(before + 1, j))
     end do
-end subroutine join
+end subroutine extend_t
 
-pure subroutine apply(p, cols, strips, v, ldb, t, r, ldr, c)
+pure subroutine update_trailing(p, cols, rows, v, t, r, c, ld)
 !! Apply the reflections of a panel to columns that follow: [R; C] - [1; V]*T'*(R + V'*C).
 !!
 !! Three columns at a time, which stay in the nearest cache between the product and the update.
@@ -247,71 +254,47 @@ pure subroutine apply(p, cols, strips, v, ldb, t, r, ldr, c)
         !! number of reflections, a multiple of 4
     integer(ip), intent(in) :: cols
         !! number of columns
-    integer(ip), intent(in) :: strips
-        !! the rows of V and C, in strips
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `v` and `c`
-    real(dp), intent(in) :: v(ldb, p)
-        !! shape (ldb, p); V
-    real(dp), intent(in) :: t(widest, p)
-        !! shape (widest, p); T transposed
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
+    integer(ip), intent(in) :: rows
+        !! the rows of V and C
+    integer(ip), intent(in) :: ld(2)
+        !! shape (2); the leading dimensions of `r`, and of `v` and `c`
+    real(dp), intent(in) :: v(ld(2), p)
+        !! shape (ld(2), p); V
+    real(dp), intent(in) :: t(panel_wide, p)
+        !! shape (panel_wide, p); T
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, cols)
-        !! shape (ldr, cols); the first p rows are those of R that the reflections touch
-    real(dp), intent(inout) :: c(ldb, cols)
-        !! shape (ldb, cols); the columns of B
+    real(dp), intent(inout) :: r(ld(1), cols)
+        !! shape (ld(1), cols); the first p rows are those of R that the reflections touch
+    real(dp), intent(inout) :: c(ld(2), cols)
+        !! shape (ld(2), cols); the columns of B
 
     ! Locals
-    real(dp) :: w(widest, 3)
-    integer(ip) :: j, k, l
+    real(dp) :: w(panel_wide, 3)
+    integer(ip) :: j, k, l, few
 
-    k = 1
-    do while (k + 2 <= cols)
+    do k = 1, cols, 3
+        few = min(3, cols - k + 1)
         do j = 1, p, 4
-            call dots_4x3(strips, v(1, j), ldb, c(1, k), ldb, w(j, 1), widest)
+            call kernel_dots(few, rows, v(1, j), ld(2), c(1, k), ld(2), w(j, 1), panel_wide)
         end do
-        do l = 1, 3
-            call weigh(p, t, r(1, k + l - 1), w(1, l))
+        do l = 1, few
+            call multiply_by_t(p, t, r(1, k + l - 1), w(1, l))
         end do
         do j = 1, p, 4
-            call update_4x3(strips, v(1, j), ldb, w(j, 1), widest, c(1, k), ldb)
+            call kernel_update(few, rows, v(1, j), ld(2), w(j, 1), panel_wide, c(1, k), ld(2))
         end do
-        k = k + 3
     end do
-    select case (cols - k)
-    case (1)
-        do j = 1, p, 4
-            call dots_4x2(strips, v(1, j), ldb, c(1, k), ldb, w(j, 1), widest)
-        end do
-        call weigh(p, t, r(1, k), w(1, 1))
-        call weigh(p, t, r(1, k + 1), w(1, 2))
-        do j = 1, p, 4
-            call update_4x2(strips, v(1, j), ldb, w(j, 1), widest, c(1, k), ldb)
-        end do
-    case (0)
-        do j = 1, p, 4
-            call dots_4x1(strips, v(1, j), ldb, c(1, k), w(j, 1))
-        end do
-        call weigh(p, t, r(1, k), w)
-        do j = 1, p, 4
-            call update_4x1(strips, v(1, j), ldb, w(j, 1), c(1, k))
-        end do
-    case default
-        return
-    end select
-end subroutine apply
+end subroutine update_trailing
 
-pure subroutine weigh(p, t, r, w)
+pure subroutine multiply_by_t(p, t, r, w)
 !! w = T'*(r + w), and r = r - w.
 
     ! Inputs
     integer(ip), intent(in) :: p
         !! number of reflections, a multiple of 4
-    real(dp), intent(in) :: t(widest, p)
-        !! shape (widest, p); T transposed
+    real(dp), intent(in) :: t(panel_wide, p)
+        !! shape (panel_wide, p); T
 
     ! In-outputs
     real(dp), intent(inout) :: r(p)
@@ -328,12 +311,12 @@ pure subroutine weigh(p, t, r, w)
     do i = p - 3, 1, -4
         x = 0
         do j = 1, i, 4
-            call add_product(t(i, j), widest, w(j), x)
+            call add_product(t(i, j), panel_wide, w(j), x)
         end do
         w(i:i + 3) = x
     end do
     r = r - w
-end subroutine weigh
+end subroutine multiply_by_t
 
 pure subroutine add_product(t, ldt, x, y)
 !! y = y + T*x with T of order 4.
@@ -353,4 +336,4 @@ pure subroutine add_product(t, ldt, x, y)
     y = y + (t(1:4, 1) * x(1) + t(1:4, 2) * x(2) + t(1:4, 3) * x(3) + t(1:4, 4) * x(4))
 end subroutine add_product
 
-end module qr_fold
+end module qr_tpqrt

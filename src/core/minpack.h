@@ -57,8 +57,6 @@ void lm_triangle(LmFit *fit);
 void qr_start(int n, double *r, double *work);
 void qr_rows(int isa, int m, int n, const double *a, const int64_t *strides,
              const double *f, double *r, double *work);
-#define qr_pack qr_packx
-#define qr_fold qr_foldx
 void qr_pack(int isa, int m, int n, const double *a, const int64_t *strides,
              const double *f, double *blocks);
 void qr_fold(int isa, int m, int n, double *blocks, double *r, double *work);

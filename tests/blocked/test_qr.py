@@ -20,7 +20,7 @@ SHAPES = [(1, 1), (40, 1), (7, 5), (33, 33), (300, 17), (530, 6), (260, 45)]
 
 @pytest.fixture(params=RUNNABLE)
 def blocked(request: pytest.FixtureRequest, own_library: Library) -> Blocked:
-    if RUNNABLE[request.param] >= own_library.dll.blocked_variants():
+    if RUNNABLE[request.param] >= own_library.dll.qr_variants():
         pytest.skip(f"no code for {request.param} was built")
     return Blocked(own_library.dll, RUNNABLE[request.param])
 
@@ -145,7 +145,7 @@ def test_any_portions_give_a_factorisation(
 
 def test_instruction_sets_agree(own_library: Library) -> None:
     """Each is as near to the exact factors as `bound` says, and so they are to each other."""
-    if len(RUNNABLE) < 2 or own_library.dll.blocked_variants() < 2:
+    if len(RUNNABLE) < 2 or own_library.dll.qr_variants() < 2:
         pytest.skip("this processor runs the baseline alone")
     every = [Blocked(own_library.dll, number) for number in RUNNABLE.values()]
     rng = np.random.default_rng(1)

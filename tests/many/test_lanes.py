@@ -1,4 +1,4 @@
-"""The factorisation in lanes: the bits of qrfac in each, or a refusal."""
+"""The factorisation of several matrices at a time: the bits of qrfac for each, or a refusal."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from bits import assert_same_bits
 
 from pyminpack import _core
 
-WIDTHS = {"lane_qr": 2, "lane_qr_avx2": 4}
+WIDTHS = {"baseline": 2, "avx2": 4}
 
 
 @pytest.fixture(params=WIDTHS)
 def factor(request: pytest.FixtureRequest, native_build: Path) -> Callable[..., Any]:
-    """Return the function that factors (lanes, m, n) and (lanes, m) in one of the variants."""
+    """Return the function that factors (width, m, n) and (width, m) in one of the variants."""
     name = request.param
-    if name != "lane_qr" and _core.INSTRUCTION_SET < 1:
+    if name != "baseline" and _core.INSTRUCTION_SET < 1:
         pytest.skip("this processor has no AVX2")
     (path,) = [p for p in native_build.glob("*minpack_own*") if p.suffix in (".so", ".dylib")]
-    function = getattr(ctypes.CDLL(str(path)), name)
-    width = WIDTHS[name]
+    library = ctypes.CDLL(str(path))
+    isa, width = list(WIDTHS).index(name), WIDTHS[name]
+    assert library.batched_width(isa) == width
 
     def run(matrices: Any, rhs: Any) -> Any:
         _, m, n = matrices.shape
         a = matrices[:width].transpose(2, 1, 0).copy(order="C")
         b = rhs[:width].T.copy(order="C")
         ipvt = np.empty((n, width), np.intc)
-        rdiag, acnorm, wa = (np.empty((n, width)) for _ in range(3))
-        arrays = (a, b, ipvt, rdiag, acnorm, wa)
+        norms, work = np.empty((2, n, width)), np.empty((n, width))
+        arrays = (a, b, ipvt, norms, work)
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
-        if not function(m, n, *pointers):
+        if not library.batched_qr(isa, m, n, *pointers):
             return None
-        return a.transpose(2, 1, 0), b.T, ipvt.T, rdiag.T, acnorm.T
+        return a.transpose(2, 1, 0), b.T, ipvt.T, norms[0].T, norms[1].T
 
     return run
 
@@ -71,22 +72,22 @@ def test_the_bits_of_qrfac(
     rhs = rng.normal(size=(4, shape[0]))
     found = factor(matrices, rhs)
     assert found is not None
-    for lane, (a, b, ipvt, rdiag, acnorm) in enumerate(zip(*found, strict=True)):
-        expected = own_library.qrfac(matrices[lane], pivot=True)
+    for index, (a, b, ipvt, rdiag, acnorm) in enumerate(zip(*found, strict=True)):
+        expected = own_library.qrfac(matrices[index], pivot=True)
         assert_same_bits(a, expected[0])
         assert_same_bits(ipvt, expected[1])
         assert_same_bits(rdiag, expected[2])
         assert_same_bits(acnorm, expected[3])
-        assert_same_bits(b, np.array(reflected(expected[0], rhs[lane])))
+        assert_same_bits(b, np.array(reflected(expected[0], rhs[index])))
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-30, 1e25, np.nan, np.inf])
-@pytest.mark.parametrize("lane", [0, 1])
-def test_what_is_unusual_is_refused(value: float, lane: int, factor: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("index", [0, 1])
+def test_what_is_unusual_is_refused(value: float, index: int, factor: Callable[..., Any]) -> None:
     rng = np.random.default_rng(7)
     matrices, rhs = rng.normal(size=(4, 6, 3)), rng.normal(size=(4, 6))
     assert factor(matrices, rhs) is not None
-    matrices[lane, :, 1] = value
+    matrices[index, :, 1] = value
     assert factor(matrices, rhs) is None
 
 

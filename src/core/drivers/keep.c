@@ -1,11 +1,8 @@
 #include "drivers/keep.h"
 
+#include "kernels/tuning.h"
 #include "user/arrays.h"
-#include "user/gil.h"
 #include "user/unshared.h"
-
-/* A Jacobian of so many elements has left all caches before it is reduced. */
-#define BEYOND_CACHES 4e6
 
 static PyArrayObject *
 new_vector(npy_intp size)

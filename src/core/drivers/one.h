@@ -6,11 +6,9 @@
 #include "drivers/keep.h"
 #include "fit/factor.h"
 #include "fit/fit.h"
+#include "kernels/tuning.h"
 #include "user/call.h"
 #include "user/options.h"
-
-/* Doubles that are enough for the memory of a small fit. */
-#define ONE_ROOM 192
 
 typedef struct {
     Fit fit;

@@ -193,19 +193,17 @@ static int
 allocate_all(One *one)
 {
     Fit *fit = &one->fit;
-    const int blocks =
-        factor_takes_blocks(&one->options, fit->m, fit->lm.n);
+    const int isa = factor_isa(&one->options, fit->m, fit->lm.n);
 
-    fit_shape(fit, fit->m, fit->lm.n,
-              blocks ? factor_instruction_set() : -1);
-    if (blocks) {
+    fit_shape(fit, fit->m, fit->lm.n, isa);
+    if (isa >= 0) {
         one->chunk = factor_chunk(fit->m, fit->lm.n);
     }
     if (allocate_workspace(one) < 0 ||
         (one->full && allocate_results(one) < 0)) {
         return -1;
     }
-    if (!blocks) {
+    if (isa < 0) {
         fit->lm.r = fit->jacobian;
     }
     return 0;

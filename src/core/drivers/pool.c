@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "fit/factor.h"
-
-/* Memory of the fits that suits the caches, in doubles. */
-#define WINDOW (1 << 17)
+#include "kernels/tuning.h"
 
 void
 pool_clear(Pool *pool)
@@ -80,8 +78,8 @@ pool_together(const Fits *table, int m)
 {
     int width = 0;
 
-    if (!factor_takes_blocks(&table->options, m, table->n)) {
-        width = batched_width(factor_instruction_set(), m, table->n);
+    if (factor_isa(&table->options, m, table->n) < 0) {
+        width = batched_together(table->options.isa, m, table->n);
     }
     return width > 0 ? width : 1;
 }
@@ -90,18 +88,18 @@ int
 pool_open(Pool *pool, int m, npy_intp size)
 {
     const int n = pool->table->n;
-    const int isa = factor_instruction_set();
-    const int blocks = factor_takes_blocks(&pool->table->options, m, n);
-    const int width = blocks ? 0 : batched_width(isa, m, n);
+    const Options *options = &pool->table->options;
+    const int isa = factor_isa(options, m, n);
+    const int width = isa < 0 ? batched_together(options->isa, m, n) : 0;
     Fit model = {0};
     size_t each, spare, group, total;
 
-    fit_shape(&model, m, n, blocks ? isa : -1);
+    fit_shape(&model, m, n, isa);
     each = size_of(&model);
     spare = (size_t)lm_spare(n, model.lm.isa);
     group = batched_size(width, m, n);
     if (size == 0) {
-        size = (npy_intp)(WINDOW / each) + 1;
+        size = (npy_intp)(POOL_WINDOW / each) + 1;
     }
     pool->m = m;
     pool->size = Py_MIN(size, pool->table->count);
@@ -119,6 +117,7 @@ pool_open(Pool *pool, int m, npy_intp size)
         PyErr_NoMemory();
         return -1;
     }
+    pool->batched.isa = options->isa;
     batched_lay_out(&pool->batched, width, m, n, pool->memory + spare);
     for (npy_intp i = 0; i < pool->size; i++) {
         lay_out(&pool->fits[i], &model,

@@ -2,27 +2,12 @@
 
 #include <stddef.h>
 
-int lane_qr(int m, int n, double *a, double *rhs, int *ipvt, double *rdiag,
-            double *acnorm, double *wa);
-int lane_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt,
-                 double *rdiag, double *acnorm, double *wa);
-
-/* Elements of a Jacobian up to which a group stays in a near cache. */
-#define NEAR 4096
+#include "kernels/tuning.h"
 
 int
-batched_width(int isa, int m, int n)
+batched_together(int isa, int m, int n)
 {
-    if ((double)m * n > NEAR) {
-        return 0;
-    }
-#ifdef HAVE_X86_VARIANTS
-    if (isa > 0) {
-        return 4;
-    }
-#endif
-    (void)isa;
-    return 2;
+    return (double)m * n > BATCHED_ELEMENTS ? 0 : batched_width(isa);
 }
 
 size_t
@@ -44,10 +29,9 @@ batched_lay_out(Batched *batched, int width, int m, int n, double *memory)
     batched->width = width;
     batched->a = memory;
     batched->rhs = batched->a + row * (size_t)m;
-    batched->rdiag = batched->rhs + (size_t)width * (size_t)m;
-    batched->acnorm = batched->rdiag + row;
-    batched->wa = batched->acnorm + row;
-    rest = batched->wa + row;
+    batched->norms = batched->rhs + (size_t)width * (size_t)m;
+    batched->work = batched->norms + 2 * row;
+    rest = batched->work + row;
     batched->ipvt = rest;
 }
 
@@ -117,29 +101,18 @@ store(const Batched *batched, int place)
 {
     LmFit *lm = &batched->group[place]->lm;
     const ptrdiff_t width = batched->width, m = lm->ldr;
+    const double *rdiag = batched->norms;
+    const double *acnorm = rdiag + width * lm->n;
 
     for (ptrdiff_t j = 0; j < lm->n; j++) {
         for (ptrdiff_t i = 0; i < j; i++) {
             lm->r[j * m + i] = batched->a[(j * m + i) * width + place];
         }
-        lm->r[j * m + j] = batched->rdiag[j * width + place];
+        lm->r[j * m + j] = rdiag[j * width + place];
         lm->qtf[j] = batched->rhs[j * width + place];
-        lm->acnorm[j] = batched->acnorm[j * width + place];
+        lm->acnorm[j] = acnorm[j * width + place];
         lm->ipvt[j] = batched->ipvt[j * width + place];
     }
-}
-
-static int
-factor(const Batched *batched, int m, int n)
-{
-#ifdef HAVE_X86_VARIANTS
-    if (batched->width == 4) {
-        return lane_qr_avx2(m, n, batched->a, batched->rhs, batched->ipvt,
-                            batched->rdiag, batched->acnorm, batched->wa);
-    }
-#endif
-    return lane_qr(m, n, batched->a, batched->rhs, batched->ipvt,
-                   batched->rdiag, batched->acnorm, batched->wa);
 }
 
 int
@@ -148,7 +121,8 @@ batched_factor(const Batched *batched, int differences)
     const Fit *fit = batched->group[0];
 
     load(batched, differences);
-    if (!factor(batched, fit->m, fit->lm.n)) {
+    if (!batched_qr(batched->isa, fit->m, fit->lm.n, batched->a, batched->rhs,
+                    batched->ipvt, batched->norms, batched->work)) {
         return 0;
     }
     for (int i = 0; i < batched->width; i++) {

@@ -4,19 +4,19 @@
 #define PYMINPACK_FIT_BATCHED_H
 
 #include "fit/fit.h"
-
-#define BATCHED_MOST 4
+#include "kernels/kernels.h"
 
 typedef struct {
     int width; /* matrices at a time; 0: one by one is as quick */
     int count; /* fits that wait in `group` for company */
-    Fit *group[BATCHED_MOST];              /* borrowed */
-    double *a, *rhs, *rdiag, *acnorm, *wa; /* borrowed, side by side */
+    Fit *group[BATCHED_MOST]; /* borrowed */
+    int isa;
+    double *a, *rhs, *norms, *work; /* borrowed, as batched_qr has them */
     int *ipvt;
 } Batched;
 
 /* How many m by n Jacobians to factor at a time. */
-int batched_width(int isa, int m, int n);
+int batched_together(int isa, int m, int n);
 
 /* The doubles that batched_lay_out takes. */
 size_t batched_size(int width, int m, int n);

@@ -3,41 +3,19 @@
 #include <limits.h>
 #include <math.h>
 
+#include "kernels/tuning.h"
 #include "user/arrays.h"
 
-/* Multiplications of a factorisation from which on "auto" takes the blocked
- * one. */
-#define BLOCKED_WORK 2e5
-
 int
-factor_instruction_set(void)
+factor_isa(const Options *options, int m, int n)
 {
-#ifdef HAVE_X86_VARIANTS
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("fma")) {
-        if (__builtin_cpu_supports("avx512f") &&
-            __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl")) {
-            return 2;
-        }
-        if (__builtin_cpu_supports("avx2")) {
-            return 1;
-        }
-    }
-#endif
-    return 0;
-}
+    int blocks = options->qr == QR_BLOCKED;
 
-int
-factor_takes_blocks(const Options *options, int m, int n)
-{
-    if (n > INT_MAX - 15) { /* too many for the leading dimension */
-        return 0;
+    if (options->qr == QR_AUTO && !ON_ARGONNE) {
+        blocks = (double)m * n * n >= BLOCKED_WORK;
     }
-    if (options->qr != QR_AUTO) {
-        return options->qr == QR_BLOCKED;
-    }
-    return !ON_ARGONNE && (double)m * n * n >= BLOCKED_WORK;
+    /* So many would be too many for the leading dimension. */
+    return blocks && n <= INT_MAX - 15 ? options->isa : -1;
 }
 
 void

@@ -5,12 +5,9 @@
 #include "fit/fit.h"
 #include "user/gil.h"
 
-/* The best instruction set that code was compiled for and that this processor
- * has, as minpack/ counts them. */
-int factor_instruction_set(void);
-
-/* Whether an m by n Jacobian is factored by blocks. */
-int factor_takes_blocks(const Options *options, int m, int n);
+/* The instruction set by which an m by n Jacobian is factored by blocks, as
+ * minpack/ counts them; negative: as MINPACK does. */
+int factor_isa(const Options *options, int m, int n);
 
 /* Factor what is in fit->jacobian: the Jacobian, or with `differences` the
  * residuals at the displaced points. By blocks these may lie anywhere: at n

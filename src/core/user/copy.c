@@ -1,4 +1,5 @@
 #include "user/arrays.h"
+#include "kernels/tuning.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -82,14 +83,12 @@ convert_copy_past_caches(const double *values, npy_intp size, double *out)
     npy_intp i = 0;
 
 #ifdef __SSE2__
-    const npy_intp ahead = 256; /* doubles under way from memory */
-
     if ((uintptr_t)out % 16 != 0 && size > 0) {
         out[i] = values[i];
         i++;
     }
-    for (; i + 8 <= size - ahead; i += 8) {
-        __builtin_prefetch(values + i + ahead);
+    for (; i + 8 <= size - PREFETCH_COPY; i += 8) {
+        __builtin_prefetch(values + i + PREFETCH_COPY);
         for (int j = 0; j < 8; j += 2) {
             _mm_stream_pd(out + i + j, _mm_loadu_pd(values + i + j));
         }

@@ -1,5 +1,7 @@
 #include "user/gil.h"
 
+#include "kernels/tuning.h"
+
 void
 gil_leave(Gil *gil)
 {

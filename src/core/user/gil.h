@@ -8,10 +8,6 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* Multiplications from which on MINPACK works without the GIL: some two
- * milliseconds. Less is over before another thread would get its turn. */
-#define GIL_FREE_WORK 2e6
-
 typedef struct {
     PyThreadState *released; /* not NULL while the GIL is left to others */
     const atomic_int *stop;  /* borrowed; NULL, or not 0 where it is to end */

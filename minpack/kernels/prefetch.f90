@@ -1,12 +1,12 @@
-module qr_ahead
-!! Memory that is read next: it is fetched while there is something else to do. What does so is in
-!! pack_rows.c.
+module kernels_prefetch
+!! The kernels of prefetch.c: what is read next is fetched while there is something else to do.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t, c_ptr
 implicit none (type, external)
 private
-public :: ahead, plan_ahead, plan_points_ahead, fetch_some, fetch_now
+public :: prefetch
+public :: kernel_prefetch_rows, kernel_prefetch_points, kernel_prefetch_some, kernel_prefetch_now
 
-type, bind(c) :: ahead
+type, bind(c) :: prefetch
     !! What is still to be fetched: some pieces of memory, of so many lines of the cache each.
     type(c_ptr) :: first
         !! where the first piece begins
@@ -24,77 +24,74 @@ type, bind(c) :: ahead
         !! how many lines of the one that is not
     integer(ip) :: portion
         !! lines to be fetched at a time
-end type ahead
+end type prefetch
 
 interface
-    pure subroutine plan_ahead(plan, times, rows, n, a, down, right) bind(c, name="plan_ahead")
+    pure subroutine kernel_prefetch_rows(plan, times, rows, n, a, strides) bind(c)
     !! Fetch rows of a matrix in so many portions. Where it lies scattered nothing is fetched.
-        import :: ahead, dp, ip, wide_ip
+        import :: prefetch, dp, ip, wide_ip
         implicit none (type, external)
 
         ! Inputs
-        integer(ip), intent(in) :: times
+        integer(ip), intent(in), value :: times
             !! number of portions
-        integer(ip), intent(in) :: rows
+        integer(ip), intent(in), value :: rows
             !! number of rows, 0: nothing is to be fetched
-        integer(ip), intent(in) :: n
+        integer(ip), intent(in), value :: n
             !! number of columns
-        integer(wide_ip), intent(in) :: down
-            !! elements from one row to the next
-        integer(wide_ip), intent(in) :: right
-            !! elements from one column to the next
         real(dp), intent(in) :: a(1)
             !! the first element; the others are beyond the bounds that are named here
+        integer(wide_ip), intent(in) :: strides(2)
+            !! shape (2); elements from one row to the next, and from one column to the next
 
         ! Outputs
-        type(ahead), intent(inout) :: plan
+        type(prefetch), intent(inout) :: plan
             !! the plan
-    end subroutine plan_ahead
+    end subroutine kernel_prefetch_rows
 
-    pure subroutine plan_points_ahead(plan, times, rows, n, points, before) &
-        bind(c, name="plan_points_ahead")
-    !! As `plan_ahead`, where each column has a place of its own.
-        import :: ahead, ip, c_ptr
+    pure subroutine kernel_prefetch_points(plan, times, rows, n, points, before) bind(c)
+    !! As `kernel_prefetch_rows`, where each column has a place of its own.
+        import :: prefetch, ip, c_ptr
         implicit none (type, external)
 
         ! Inputs
-        integer(ip), intent(in) :: times
+        integer(ip), intent(in), value :: times
             !! number of portions
-        integer(ip), intent(in) :: rows
+        integer(ip), intent(in), value :: rows
             !! number of rows, 0: nothing is to be fetched
-        integer(ip), intent(in) :: n
+        integer(ip), intent(in), value :: n
             !! number of columns
         type(c_ptr), intent(in) :: points(n)
             !! shape (n); where the columns are, as long as there is something to be fetched
-        integer(ip), intent(in) :: before
+        integer(ip), intent(in), value :: before
             !! how many of their elements there are before the rows
 
         ! Outputs
-        type(ahead), intent(inout) :: plan
+        type(prefetch), intent(inout) :: plan
             !! the plan
-    end subroutine plan_points_ahead
+    end subroutine kernel_prefetch_points
 
-    pure subroutine fetch_some(plan) bind(c, name="fetch_some")
+    pure subroutine kernel_prefetch_some(plan) bind(c)
     !! Fetch a portion.
-        import :: ahead
+        import :: prefetch
         implicit none (type, external)
 
         ! In-outputs
-        type(ahead), intent(inout) :: plan
+        type(prefetch), intent(inout) :: plan
             !! the plan
-    end subroutine fetch_some
+    end subroutine kernel_prefetch_some
 
-    pure subroutine fetch_now(n, x) bind(c, name="fetch_now")
+    pure subroutine kernel_prefetch_now(n, x) bind(c)
     !! Fetch a vector at once.
         import :: dp, ip
         implicit none (type, external)
 
         ! Inputs
-        integer(ip), intent(in) :: n
+        integer(ip), intent(in), value :: n
             !! number of elements
         real(dp), intent(in) :: x(n)
             !! shape (n); the vector
-    end subroutine fetch_now
+    end subroutine kernel_prefetch_now
 end interface
 
-end module qr_ahead
+end module kernels_prefetch

@@ -1,18 +1,15 @@
-module qr_damped
+module qr_damping
 !! Solution of the damped linear least-squares problem, by reflections of blocks of rows.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, wide_ip => c_int64_t
-use qr_fold, only: fold
-use qr_kernels, only: strip
+use kernels_tuning, only: row_multiple, block_rows_damped
+use qr_blocks, only: round_up, triangle_lead
+use qr_tpqrt, only: tpqrt
 implicit none (type, external)
 private
 public :: solve_damped, damped_work
 
-integer(ip), parameter :: block_rows = 192
-    !! rows of D that are folded into R at a time
-integer(ip), parameter :: block_lead = block_rows + strip
+integer(ip), parameter :: block_lead = block_rows_damped + row_multiple
     !! columns a power of two apart would share few lines of a cache
-integer(ip), parameter :: panel_columns = 8
-    !! how many columns are reduced before the others are touched
 
 contains
 
@@ -29,7 +26,7 @@ pure function damped_work(n)
     damped_work = int(lead(n), wide_ip) * (n + 1) + block_lead * int(n + 4, wide_ip) + n + 1
 end function damped_work
 
-pure subroutine solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
+pure subroutine solve_damped(n, r, ipvt, diag, x, sdiag, work)
 !! Solve A*x = b, D*x = 0 in the sense of least squares, given A*P = Q*R and the first n components
 !! of Q'*b: what `qrsolv_` does, up to rounding and the signs of the rows of S.
 !!
@@ -39,43 +36,40 @@ pure subroutine solve_damped(n, r, ldr, ipvt, diag, qtb, x, sdiag, work)
     ! Inputs
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
     integer(ip), intent(in) :: ipvt(n)
         !! shape (n); column j of A*P is column ipvt(j) of A
     real(dp), intent(in) :: diag(n)
         !! shape (n); the diagonal of D
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the first n components of Q'*b
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
-        !! the strict lower triangle is the strict upper triangle of S, transposed
+    real(dp), intent(inout) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); on entry the upper triangle is that of R; on exit it is
+        !! unchanged, and the strict lower triangle is the strict upper triangle of S, transposed
+    real(dp), intent(inout) :: x(n)
+        !! shape (n); on entry the first n components of Q'*b, on exit the solution
 
     ! Outputs
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); the solution
     real(dp), intent(inout) :: sdiag(n)
         !! shape (n); the diagonal of S
     real(dp), intent(inout) :: work(damped_work(n))
         !! shape (damped_work(n)); work
 
     ! Locals
-    integer(ip) :: block, factor
+    integer(ip) :: rhs, factor, block
 
-    factor = 1 + lead(n) * (n + 1)
+    rhs = 1 + lead(n) * n
+    factor = rhs + lead(n)
     block = factor + n + 1
-    call copy_triangle(n, r, ldr, ipvt, diag, qtb, work, work(factor))
-    call fold_diagonal(n, ipvt, diag, work(factor), work, work(block))
-    call take_triangle(n, work, work(factor), r, ldr, sdiag)
-    call solve_triangle(n, r, ldr, sdiag, work(1 + lead(n) * n))
-    call unscramble(n, ipvt, work(1 + lead(n) * n), work(factor + n), x)
+    call copy_triangle(n, r, ipvt, diag, x, work, work(factor))
+    call reduce_diagonal(n, ipvt, diag, work(factor), work, work(block))
+    call take_triangle(n, work, work(factor), r, sdiag)
+    call solve_triangle(n, r, sdiag, work(rhs))
+    call unscramble(n, ipvt, work(rhs), work(factor + n), x)
 end subroutine solve_damped
 
 pure function lead(n)
-!! The leading dimension of S: an odd number of strips, so that rows lie in different lines of a
-!! cache.
+!! The leading dimension of S: an odd multiple of `row_multiple`, so that rows lie in different
+!! lines of a cache.
 
     ! Inputs
     integer(ip), intent(in) :: n
@@ -84,20 +78,18 @@ pure function lead(n)
     ! Result
     integer(ip) :: lead
 
-    lead = strip * (2 * (n / (2 * strip)) + 1)
-    if (lead < n) lead = lead + 2 * strip
+    lead = row_multiple * (2 * (n / (2 * row_multiple)) + 1)
+    if (lead < n) lead = lead + 2 * row_multiple
 end function lead
 
-pure subroutine copy_triangle(n, r, ldr, ipvt, diag, qtb, s, factor)
+pure subroutine copy_triangle(n, r, ipvt, diag, qtb, s, factor)
 !! Copy [R Q'*b], with columns scaled by powers of two where squares would overflow or vanish.
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the upper triangle is that of R
+    real(dp), intent(in) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the upper triangle is that of R
     integer(ip), intent(in) :: ipvt(n)
         !! shape (n); the permutation
     real(dp), intent(in) :: diag(n)
@@ -154,7 +146,7 @@ pure function scale_of(n, x, other)
     end if
 end function scale_of
 
-pure subroutine fold_diagonal(n, ipvt, diag, factor, s, block)
+pure subroutine reduce_diagonal(n, ipvt, diag, factor, s, block)
 !! Reduce P'*D*P against the triangle, a block of rows at a time.
 
     ! Inputs
@@ -178,18 +170,18 @@ pure subroutine fold_diagonal(n, ipvt, diag, factor, s, block)
     ! Locals
     integer(ip) :: i, j, rows
 
-    do i = 1, n, block_rows
-        rows = min(block_rows, n - i + 1)
-        block(1:block_rows, i:n + 4) = 0
+    do i = 1, n, block_rows_damped
+        rows = min(block_rows_damped, n - i + 1)
+        block(1:block_rows_damped, i:n + 4) = 0
         do j = i, i + rows - 1
             block(j - i + 1, j) = factor(j) * diag(ipvt(j))
         end do
-        call fold(n - i + 1, n - i + 2, s(i, i), lead(n), (rows + strip - 1) / strip, &
-                  block(1, i), block_lead, panel_columns, staircase=.true.)
+        call tpqrt(n - i + 1, n - i + 2, s(i, i), round_up(rows), block(1, i), &
+                   [lead(n), block_lead], staircase=.true.)
     end do
-end subroutine fold_diagonal
+end subroutine reduce_diagonal
 
-pure subroutine take_triangle(n, s, factor, r, ldr, sdiag)
+pure subroutine take_triangle(n, s, factor, r, sdiag)
 !! Put S where `qrsolv_` leaves it.
 
     ! Inputs
@@ -199,12 +191,10 @@ pure subroutine take_triangle(n, s, factor, r, ldr, sdiag)
         !! shape (lead(n), n); S with its columns scaled
     real(dp), intent(in) :: factor(n)
         !! shape (n); the scales
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
 
     ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on exit the strict lower triangle is that of S transposed
+    real(dp), intent(inout) :: r(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); on exit the strict lower triangle is that of S transposed
 
     ! Outputs
     real(dp), intent(inout) :: sdiag(n)
@@ -213,29 +203,27 @@ pure subroutine take_triangle(n, s, factor, r, ldr, sdiag)
     ! Locals
     integer(ip) :: i, j, k
 
-    ! Rows of a strip of columns at a time: what is read together lies together.
-    do k = 1, n, strip
-        do i = 1, min(k + strip - 1, n)
-            do j = max(k, i + 1), min(k + strip - 1, n)
+    ! Rows of some columns at a time: what is read together lies together.
+    do k = 1, n, row_multiple
+        do i = 1, min(k + row_multiple - 1, n)
+            do j = max(k, i + 1), min(k + row_multiple - 1, n)
                 r(j, i) = s(i, j) / factor(j)
             end do
         end do
-        do j = k, min(k + strip - 1, n)
+        do j = k, min(k + row_multiple - 1, n)
             sdiag(j) = s(j, j) / factor(j)
         end do
     end do
 end subroutine take_triangle
 
-pure subroutine solve_triangle(n, s, lds, sdiag, z)
+pure subroutine solve_triangle(n, s, sdiag, z)
 !! Solve S*z = rhs, with z zero from the first zero on the diagonal of S onward.
 
     ! Inputs
     integer(ip), intent(in) :: n
         !! order of S
-    integer(ip), intent(in) :: lds
-        !! leading dimension of `s`
-    real(dp), intent(in) :: s(lds, n)
-        !! shape (lds, n); the strict lower triangle is that of S transposed
+    real(dp), intent(in) :: s(triangle_lead(n), n)
+        !! shape (triangle_lead(n), n); the strict lower triangle is that of S transposed
     real(dp), intent(in) :: sdiag(n)
         !! shape (n); the diagonal of S
 
@@ -289,4 +277,4 @@ pure subroutine unscramble(n, ipvt, z, factor, x)
     end do
 end subroutine unscramble
 
-end module qr_damped
+end module qr_damping
