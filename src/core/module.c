@@ -1,7 +1,6 @@
 /* pyminpack._core: one function that solves, one that makes the covariance,
- * and what curve_fit computes for its model. Arguments come settled from
- * Python; they are checked here only so far that no caller can crash the
- * interpreter. */
+ * what curve_fit computes for its model, and what Python's layer reads the
+ * user's numbers with. */
 #define PYMINPACK_IMPORT_ARRAY
 #include "numpy_api.h"
 
@@ -9,55 +8,20 @@
 
 #include "user/compiled.h"
 #include "drivers/threads.h"
-#include "user/arrays.h"
 #include "fit/covariance.h"
 #include "drivers/lockstep.h"
 #include "user/residuals.h"
-#include "user/options.h"
-#include "user/plain.h"
+#include "user/copy.h"
+#include "user/given.h"
+#include "user/methods.h"
 #include "user/call.h"
 #include "drivers/one.h"
 #include "fit/factor.h"
 
-/* Copy the user's diag, or tell MINPACK to scale. 0, or -1 with an exception.
- */
-static int
-read_diag(Solve *solve, PyObject *diag, int n)
-{
-    if (diag == Py_None) {
-        solve->options.mode = 1;
-        return 0;
-    }
-    if (!convert_is_vector(diag) ||
-        PyArray_DIM((PyArrayObject *)diag, 0) != n) {
-        PyErr_SetString(PyExc_ValueError,
-                        "diag must be a float64 vector as long as x");
-        return -1;
-    }
-    solve->options.mode = 2;
-    convert_copy_vector((PyArrayObject *)diag, solve->diag);
-    return 0;
-}
-
-static int
-check_start(PyObject *start)
-{
-    if (convert_is_vector(start) &&
-        PyArray_DIM((PyArrayObject *)start, 0) <= INT_MAX) {
-        return 0;
-    }
-    PyErr_SetString(PyExc_ValueError,
-                    "x0 must be a float64 vector of at most 2**31 - 1 "
-                    "elements");
-    return -1;
-}
-
 /* Evaluate func at the start if it is Python's, allocate what its size asks
- * for, and let MINPACK loose. `args` are those of core_solve. 0, or -1 with an
- * exception. */
+ * for, and let MINPACK loose. 0, or -1 with an exception. */
 static int
-solve_from_start(Solve *solve, Problem *problem, PyObject *const *args,
-                 int *info)
+solve_from_start(Solve *solve, Problem *problem, const Given *given, int *info)
 {
     PyArrayObject *first = NULL;
     int status;
@@ -76,10 +40,12 @@ solve_from_start(Solve *solve, Problem *problem, PyObject *const *args,
         Py_XDECREF(first);
     }
     Py_CLEAR(problem->result);
-    if (status < 0 ||
-        options_read_epsfcn(&solve->options, args[10], problem->dtype) < 0 ||
-        read_diag(solve, args[11], problem->n) < 0) {
+    if (status < 0) {
         return -1;
+    }
+    options_settle_epsfcn(&solve->options, problem->dtype);
+    if (given->diag != NULL) {
+        copy_vector(given->diag, solve->diag);
     }
     return solve_run(solve, problem, info);
 }
@@ -89,15 +55,13 @@ PyDoc_STRVAR(
     "solve(func, dfun, x0, args, col_deriv, ftol, xtol, gtol, factor, maxfev,\n"
     "      epsfcn, diag, full, qr, /)\n"
     "--\n\n"
-    "Run lmdif, or lmder when dfun is not None. Returns (x, fvec, fjac, ipvt,\n"
-    "qtf, nfev, njev, info), the arrays but x None unless full is true; info is\n"
-    "MINPACK's, or 9 when a NaN or infinity in the residuals at x0 or in a\n"
-    "Jacobian ended the fit.");
-
-PyDoc_STRVAR(
-    solve_plain_doc,
-    "As solve(), for usual arguments as leastsq() got them: None, and nothing\n"
-    "is done, where one is not. Returns (x, info) unless full is true.");
+    "Run lmdif, or lmder when there is a Jacobian. The arguments are those of\n"
+    "leastsq, as they were given. Returns (x, info) where that is all there is\n"
+    "to say: unless full is true, when info is 1 to 4. Else (x, fvec, fjac,\n"
+    "ipvt, qtf, nfev, njev, info, told), the arrays but x None unless full is\n"
+    "true; njev is None with differences, and told what the message speaks\n"
+    "of: (ftol, xtol, gtol, maxfev, improper). info is MINPACK's, or 9 when a\n"
+    "NaN or infinity in the residuals at x0 or in a Jacobian ended the fit.");
 
 /* An array of the result, or None. */
 static PyObject *
@@ -106,55 +70,77 @@ or_none(PyArrayObject *array)
     return array == NULL ? Py_None : (PyObject *)array;
 }
 
+/* What the message speaks of: a new reference, or NULL with an exception. */
+static PyObject *
+tell(const Given *given, int info)
+{
+    const Options *options = &given->options;
+    PyObject *improper = info == 0
+                             ? options_improper(options, given->n, given->diag)
+                             : PyUnicode_FromString("");
+
+    return improper == NULL
+               ? NULL
+               : Py_BuildValue("(dddiN)", options->ftol, options->xtol,
+                               options->gtol, options->maxfev, improper);
+}
+
 /* What Python gets of a fit that has ended: x and info, or all. */
 static PyObject *
-pack(const Solve *solve, Problem *problem, int info, int all)
+pack(const Solve *solve, Problem *problem, const Given *given, int info)
 {
     PyArrayObject *x = problem_result(problem, solve->x);
     PyObject *code = PyLong_FromLong(info);
+    PyObject *njev = NULL;
+    PyObject *told = NULL;
     PyObject *result = NULL;
 
     if (x == NULL || code == NULL) {
         goto cleanup;
     }
-    if (!all) {
+    if (!given->full && info >= 1 && info <= 4) {
         result = PyTuple_Pack(2, x, code);
         goto cleanup;
     }
+    njev = problem->dfun == NULL ? Py_NewRef(Py_None)
+                                 : PyLong_FromLong(problem->njev);
+    told = tell(given, info);
+    if (njev == NULL || told == NULL) {
+        goto cleanup;
+    }
     /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result = Py_BuildValue("(OOOOOiiO)", x, or_none(solve->fvec),
+    result = Py_BuildValue("(OOOOOiOOO)", x, or_none(solve->fvec),
                            or_none(solve->fjac), or_none(solve->ipvt),
                            or_none(solve->qtf), info == 0 ? 0 : problem->nfev,
-                           problem->njev, code);
+                           njev, code, told);
 
 cleanup:
     Py_XDECREF(x);
     Py_XDECREF(code);
+    Py_XDECREF(njev);
+    Py_XDECREF(told);
     return result;
 }
 
-/* Solve with arguments that are what solve() takes, and options that have been
- * read. */
+/* Solve what was given; x is in `solve` already. */
 static PyObject *
-solve_settled(Solve *solve, PyObject *const *args, int col_deriv, int all)
+solve_given(Solve *solve, const Given *given)
 {
     Problem problem = {0};
-    double room[SOLVE_ROOM];
     PyObject *result = NULL;
-    PyArrayObject *start = (PyArrayObject *)args[2];
     int info;
 
-    solve->room = room;
     /* Once for all its calls; else functions of C alone that fit within fits
      * would overflow the stack. */
     if (Py_EnterRecursiveCall(" in a function that leastsq calls")) {
         return NULL;
     }
-    if (problem_init(&problem, args[0], args[1] == Py_None ? NULL : args[1],
-                     args[3], (int)PyArray_DIM(start, 0), col_deriv) == 0 &&
-        solve_copy_start(solve, start) == 0 &&
-        solve_from_start(solve, &problem, args, &info) == 0) {
-        result = pack(solve, &problem, info, all);
+    solve->options = given->options;
+    solve->full = given->full;
+    if (problem_init(&problem, given->func, given->dfun, given->args,
+                     (int)given->n, given->col_deriv) == 0 &&
+        solve_from_start(solve, &problem, given, &info) == 0) {
+        result = pack(solve, &problem, given, info);
     }
     Py_LeaveRecursiveCall();
     solve_clear(solve, &problem);
@@ -166,42 +152,25 @@ static PyObject *
 core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
            Py_ssize_t nargs)
 {
+    Given given = {0};
     Solve solve = {0};
-    int col_deriv;
+    double room[SOLVE_ROOM];
+    PyObject *result = NULL;
 
-    if (nargs != 14) {
-        PyErr_Format(PyExc_TypeError, "solve() takes 14 arguments, not %zd",
-                     nargs);
+    if (nargs != GIVEN_ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "solve() takes %d arguments, not %zd",
+                     GIVEN_ARGUMENTS, nargs);
         return NULL;
     }
-    if (!PyTuple_Check(args[3])) {
-        PyErr_SetString(PyExc_TypeError, "args must be a tuple");
-        return NULL;
+    solve.room = room;
+    if (given_read_start(&given, args) == 0 &&
+        solve_copy_start(&solve, given.start) == 0 &&
+        given_read_options(&given, args) == 0) {
+        result = solve_given(&solve, &given);
     }
-    col_deriv = PyObject_IsTrue(args[4]);
-    if (col_deriv < 0) {
-        return NULL;
-    }
-    solve.full = PyObject_IsTrue(args[12]);
-    if (solve.full < 0 || options_read_qr(&solve.options, args[13]) < 0 ||
-        check_start(args[2]) < 0 ||
-        options_read(&solve.options, args + 5) < 0) {
-        return NULL;
-    }
-    return solve_settled(&solve, args, col_deriv, 1);
-}
-
-static PyObject *
-core_solve_plain(PyObject *Py_UNUSED(module), PyObject *const *args,
-                 Py_ssize_t nargs)
-{
-    Solve solve = {0};
-
-    if (nargs != 14 || !plain_read(&solve.options, args)) {
-        Py_RETURN_NONE;
-    }
-    solve.full = PyObject_IsTrue(args[12]);
-    return solve_settled(&solve, args, PyObject_IsTrue(args[4]), solve.full);
+    Py_CLEAR(solve.x_memory);
+    given_clear(&given);
+    return result;
 }
 
 PyDoc_STRVAR(
@@ -222,10 +191,7 @@ static int
 core_exec(PyObject *module)
 {
     import_array1(-1);
-    if (PyModule_AddIntMacro(module, QR_AUTO) < 0 ||
-        PyModule_AddIntMacro(module, QR_MINPACK) < 0 ||
-        PyModule_AddIntMacro(module, QR_BLOCKED) < 0 ||
-        PyModule_AddIntConstant(
+    if (PyModule_AddIntConstant(
             module, "INSTRUCTION_SET",
             triangle_available() ? triangle_instruction_set() : -1) < 0) {
         return -1;
@@ -234,8 +200,54 @@ core_exec(PyObject *module)
         batch_add_type(module) < 0) {
         return -1;
     }
-    return model_add_type(module);
+    return residuals_add_type(module);
 }
+
+PyDoc_STRVAR(
+    real_array_doc,
+    "real_array(name, value, objects=False, /)\n"
+    "--\n\n"
+    "Real numbers that the user gave as an argument of that name, as a new\n"
+    "array of float64, C-contiguous, of their shape. With objects Python\n"
+    "objects are numbers too. TypeError for any other.");
+
+PyDoc_STRVAR(
+    data_array_doc,
+    "data_array(name, value, /)\n"
+    "--\n\n"
+    "As real_array; also of Python objects, of dates and of text. None and\n"
+    "dates that are none are NaN.");
+
+PyDoc_STRVAR(
+    returned_array_doc,
+    "returned_array(name, value, /)\n"
+    "--\n\n"
+    "Real numbers that the user's function of that name returned, as float64,\n"
+    "and the number of the NumPy type that they had. An array of float64 is\n"
+    "returned as it is; any other is copied while it is there.");
+
+PyDoc_STRVAR(
+    any_array_doc,
+    "any_array(name, value, /)\n"
+    "--\n\n"
+    "The array, no subclass, that NumPy makes of an object, of any dtype. An\n"
+    "array is returned as it is; the memory of any other is copied.");
+
+PyDoc_STRVAR(
+    xdata_array_doc,
+    "xdata_array(value, /)\n"
+    "--\n\n"
+    "xdata as a model gets it: arrays, lists and tuples of numbers as float64\n"
+    "or complex128, any other object as it is.");
+
+PyDoc_STRVAR(read_real_doc,
+             "read_real(name, value, /)\n"
+             "--\n\n"
+             "An option that is a real number and not NaN, as a float.");
+
+PyDoc_STRVAR(read_integer_doc, "read_integer(name, value, /)\n"
+                               "--\n\n"
+                               "An option that is an integer, as an int.");
 
 PyDoc_STRVAR(
     read_capsule_doc,
@@ -261,14 +273,20 @@ core_read_capsule(PyObject *Py_UNUSED(module), PyObject *object)
                          PyLong_FromVoidPtr(context));
 }
 
+/* A function that gets its arguments as an array. */
+#define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL
+
 static PyMethodDef core_methods[] = {
-    {"solve", (PyCFunction)(void (*)(void))core_solve, METH_FASTCALL,
-     solve_doc},
-    {"solve_plain", (PyCFunction)(void (*)(void))core_solve_plain,
-     METH_FASTCALL, solve_plain_doc},
-    {"covariance", (PyCFunction)(void (*)(void))covariance_method,
-     METH_FASTCALL, covariance_doc},
-    {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},
+    {"solve", FAST(core_solve), solve_doc},
+    {"covariance", FAST(covariance_method), covariance_doc},
+    {"sum_of_squares", residuals_sum_of_squares, METH_O, sum_of_squares_doc},
+    {"real_array", FAST(methods_real_array), real_array_doc},
+    {"data_array", FAST(methods_data_array), data_array_doc},
+    {"returned_array", FAST(methods_returned_array), returned_array_doc},
+    {"any_array", FAST(methods_any_array), any_array_doc},
+    {"xdata_array", methods_xdata_array, METH_O, xdata_array_doc},
+    {"read_real", FAST(options_read_real), read_real_doc},
+    {"read_integer", FAST(options_read_integer), read_integer_doc},
     {"read_capsule", core_read_capsule, METH_O, read_capsule_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/answers.h"
 #include "minpack.h"
 #include "user/native.h"
 #include "drivers/owned.h"
@@ -110,11 +110,10 @@ static void
 copy(PyArrayObject *array, double *place, int past_caches)
 {
     if (past_caches && PyArray_IS_C_CONTIGUOUS(array)) {
-        convert_copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array),
-                                 place);
+        copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array), place);
     }
     else {
-        convert_copy_vector(array, place);
+        copy_vector(array, place);
     }
 }
 
@@ -205,7 +204,7 @@ call(Large *large, Problem *problem, const double *x, PyArrayObject **slot,
     if (result == NULL) {
         return NULL;
     }
-    array = convert_vector(result, problem->m);
+    array = answers_vector(result, problem->m);
     if (array == NULL) {
         Py_DECREF(result);
         return NULL;
@@ -243,7 +242,7 @@ norm_of(const Large *large, int m, const double *residuals, int *finite)
     double norm = blocked_norm(large->blocks.isa, m, residuals);
 
     /* It may be too large for a double where none of them is. */
-    *finite = isfinite(norm) || convert_all_finite(residuals, m);
+    *finite = isfinite(norm) || copy_all_finite(residuals, m);
     return norm;
 }
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <structmember.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "drivers/table.h"
 #include "drivers/pool.h"
 #include "fit/factor.h"
@@ -80,7 +80,7 @@ lockstep_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     atomic_init(&self->busy, 0);
     self->size = size;
     self->slots.differences = differences;
-    if (fits_init(&self->fits, given, results, options) < 0) {
+    if (fits_init(&self->fits, given, results, options, !differences) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -259,7 +259,7 @@ take_residuals(Lockstep *self, Slot *slot, int rows, const double *values)
                             target + j * m);
     }
     if (slot->state.request != LM_JACOBIAN) {
-        slot->finite = convert_all_finite(target, m);
+        slot->finite = copy_all_finite(target, m);
     }
     slot->nfev += rows;
 }
@@ -393,7 +393,7 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         Slot *slot = &slots->slots[i];
 
         if (slots_wants_jacobian(slots, slot)) {
-            convert_copy_matrix(&matrix, slots->m, self->fits.n, slot->fjac);
+            copy_matrix(&matrix, slots->m, self->fits.n, slot->fjac);
             fits_weigh_jacobian(&self->fits, slot->fit, slots->m, slot->fjac);
             slot->njev++;
             matrix.first += PyArray_STRIDE(values, 0);
@@ -427,11 +427,14 @@ lockstep_set_epsfcn(PyObject *object, PyObject *type_num)
     if (number == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    if (self->fits.options.epsfcn < 0.0 &&
-        options_read_epsfcn(&self->fits.options, Py_None, (int)number) < 0) {
-        return NULL;
-    }
+    options_settle_epsfcn(&self->fits.options, (int)number);
     Py_RETURN_NONE;
+}
+
+static PyObject *
+lockstep_options(PyObject *object, void *Py_UNUSED(closure))
+{
+    return fits_options(&((Lockstep *)object)->fits);
 }
 
 static const PyMethodDef lockstep_methods[] = {
@@ -458,6 +461,12 @@ static const PyMemberDef lockstep_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static const PyGetSetDef lockstep_getset[] = {
+    {"options", lockstep_options, NULL,
+     "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 int
 lockstep_add_type(PyObject *module)
 {
@@ -469,6 +478,7 @@ lockstep_add_type(PyObject *module)
         {Py_tp_dealloc, (void *)lockstep_dealloc},
         {Py_tp_methods, (void *)lockstep_methods},
         {Py_tp_members, (void *)lockstep_members},
+        {Py_tp_getset, (void *)lockstep_getset},
         {0, NULL},
     };
     PyType_Spec spec = {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "minpack.h"
 
 /* Multiplications of a factorisation from which on "auto" takes the blocked
@@ -117,7 +117,7 @@ solve_copy_start(Solve *solve, PyArrayObject *start)
     if (solve->x == NULL) {
         return -1;
     }
-    convert_copy_vector(start, solve->x);
+    copy_vector(start, solve->x);
     return 0;
 }
 
@@ -244,7 +244,7 @@ take_first(Solve *solve, Problem *problem, PyArrayObject *first)
         /* MINPACK leaves both alone until it has asked for the first
          * residuals. */
         problem->first = solve->full ? solve->ftrial : solve->fvec_at;
-        problem->first_finite = convert_copy_vector(first, problem->first);
+        problem->first_finite = copy_vector(first, problem->first);
         Py_DECREF(first);
     }
     return 0;

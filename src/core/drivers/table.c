@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "fit/covariance.h"
 #include "minpack.h"
 #include "user/residuals.h"
@@ -64,17 +64,11 @@ take_given(Fits *fits, PyObject *given)
     fits->x0 = (PyArrayObject *)Py_NewRef(x0);
     fits->count = PyArray_DIM(x0, 0);
     fits->n = (int)PyArray_DIM(x0, 1);
-    if (take_rows(&fits->diag, PyTuple_GET_ITEM(given, 1), fits->count) < 0 ||
-        take_rows(&fits->weights, PyTuple_GET_ITEM(given, 2), fits->count) <
+    if (take_rows(&fits->weights, PyTuple_GET_ITEM(given, 2), fits->count) <
             0 ||
         take_rows(&fits->ydata, PyTuple_GET_ITEM(given, 3), fits->count) < 0) {
         return -1;
     }
-    if (fits->diag != NULL && PyArray_DIM(fits->diag, 1) != fits->n) {
-        PyErr_SetString(PyExc_ValueError, "diag must be as wide as x0");
-        return -1;
-    }
-    fits->options.mode = fits->diag == NULL ? 1 : 2;
     return 0;
 }
 
@@ -116,39 +110,55 @@ take_results(Fits *fits, PyObject *results)
     return 0;
 }
 
+/* Read the options and diag; improper ones are an error before any fit. */
 static int
-take_options(Options *options, PyObject *values)
+take_options(Fits *fits, PyObject *values, PyObject *diag, int has_jacobian)
 {
     PyObject *const *items;
+    PyObject *improper;
+    int status;
 
     if (!PyTuple_Check(values) || PyTuple_GET_SIZE(values) != 7) {
         PyErr_SetString(PyExc_TypeError, "the options must be a tuple of 7");
         return -1;
     }
     items = &PyTuple_GET_ITEM(values, 0);
-    if (options_read(options, items) < 0 ||
-        options_read_qr(options, items[6]) < 0) {
+    if (options_read(&fits->options, items, items[6], fits->n, has_jacobian) <
+            0 ||
+        options_read_diag(&fits->options, diag, fits->count, fits->n,
+                          &fits->diag) < 0) {
         return -1;
     }
-    options->epsfcn = -1.0;
-    if (items[5] == Py_None) {
-        return 0;
-    }
-    if (options_read_epsfcn(options, items[5], NPY_DOUBLE) < 0) {
+    improper = options_improper(&fits->options, fits->n, fits->diag);
+    if (improper == NULL) {
         return -1;
     }
-    /* Whatever is below the machine epsilon stands for that. */
-    options->epsfcn = fmax(options->epsfcn, 0.0);
-    return 0;
+    status = PyUnicode_GET_LENGTH(improper) == 0 ? 0 : -1;
+    if (status < 0) {
+        PyErr_Format(PyExc_TypeError, "Improper input parameters. %U",
+                     improper);
+    }
+    Py_DECREF(improper);
+    return status;
 }
 
 int
-fits_init(Fits *fits, PyObject *given, PyObject *results, PyObject *options)
+fits_init(Fits *fits, PyObject *given, PyObject *results, PyObject *options,
+          int has_jacobian)
 {
     if (take_given(fits, given) < 0 || take_results(fits, results) < 0) {
         return -1;
     }
-    return take_options(&fits->options, options);
+    return take_options(fits, options, PyTuple_GET_ITEM(given, 1),
+                        has_jacobian);
+}
+
+PyObject *
+fits_options(const Fits *fits)
+{
+    return Py_BuildValue("{sdsdsdsi}", "ftol", fits->options.ftol, "xtol",
+                         fits->options.xtol, "gtol", fits->options.gtol,
+                         "maxfev", fits->options.maxfev);
 }
 
 void
@@ -199,9 +209,12 @@ fits_check_size(const Fits *fits, npy_intp m)
 double *
 fits_row(PyArrayObject *array, npy_intp fit)
 {
-    npy_intp row = PyArray_DIM(array, 0) == 1 ? 0 : fit;
+    double *first = PyArray_DATA(array);
 
-    return (double *)PyArray_DATA(array) + row * PyArray_DIM(array, 1);
+    if (PyArray_NDIM(array) == 1 || PyArray_DIM(array, 0) == 1) {
+        return first;
+    }
+    return first + fit * PyArray_DIM(array, 1);
 }
 
 /* values *= weights, where zero says that a value is missing. */
@@ -236,7 +249,7 @@ int
 fits_weigh_residuals(const Fits *fits, npy_intp fit, int m, double *f)
 {
     fits_take_residuals(fits, fit, m, f, f);
-    return convert_all_finite(f, m);
+    return copy_all_finite(f, m);
 }
 
 void
@@ -264,7 +277,7 @@ fits_store(Fits *fits, npy_intp fit, int m, const Outcome *outcome,
     ((double *)PyArray_DATA(fits->fnorm))[fit] = enorm_(&m, outcome->fvec);
     if (fits->squares != NULL) {
         ((double *)PyArray_DATA(fits->squares))[fit] =
-            model_sum(outcome->fvec, m);
+            residuals_sum(outcome->fvec, m);
     }
     if (fits->cov_x != NULL) {
         double *cov_x = (double *)PyArray_DATA(fits->cov_x) + fit * n * n;

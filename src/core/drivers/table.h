@@ -12,7 +12,7 @@ typedef struct {
     Options options; /* epsfcn is negative until func's dtype is known */
 
     PyArrayObject *x0;      /* strong, (count, n) */
-    PyArrayObject *diag;    /* strong; NULL, or (count or 1, n) */
+    PyArrayObject *diag;    /* strong; NULL, or (n,), or (count, n) */
     PyArrayObject *weights; /* strong; NULL, or (count or 1, m) */
     PyArrayObject *ydata;   /* strong; NULL, or (count or 1, m) */
 
@@ -32,10 +32,14 @@ typedef struct {
 /* Read (x0, diag, weights, ydata),
  * (x, ier, nfev, njev, fnorm, squares, cov_x) and
  * (ftol, xtol, gtol, factor, maxfev, epsfcn, qr); None stands for what is not
- * given or wanted. `fits` is all zero before; fits_clear undoes it, also after
- * a failure. 0, or -1 with an exception. */
+ * given or wanted. diag and the options are the user's, the rest are tables of
+ * float64. `fits` is all zero before; fits_clear undoes it, also after a
+ * failure. 0, or -1 with an exception. */
 int fits_init(Fits *fits, PyObject *given, PyObject *results,
-              PyObject *options);
+              PyObject *options, int has_jacobian);
+
+/* What messages speak of, by name: a new dict, or NULL with an exception. */
+PyObject *fits_options(const Fits *fits);
 
 void fits_clear(Fits *fits);
 

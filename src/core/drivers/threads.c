@@ -84,14 +84,11 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     atomic_init(&self->next, 0);
     atomic_init(&self->done, 0);
     atomic_init(&self->stop, 0);
-    if (fits_init(&self->fits, given, results, options) < 0 ||
+    if (fits_init(&self->fits, given, results, options, dfun != Py_None) < 0 ||
         fits_check_size(&self->fits, function->m) < 0) {
         goto error;
     }
-    if (self->fits.options.epsfcn < 0.0) {
-        /* None never fails. */
-        (void)options_read_epsfcn(&self->fits.options, Py_None, NPY_DOUBLE);
-    }
+    options_settle_epsfcn(&self->fits.options, NPY_DOUBLE);
     if (data != Py_None) {
         if (!PyArray_CheckExact(data) ||
             PyArray_NDIM((PyArrayObject *)data) < 1 ||
@@ -389,6 +386,12 @@ batch_get_done(PyObject *object, void *Py_UNUSED(closure))
     return PyLong_FromLongLong(atomic_load(&((Batch *)object)->done));
 }
 
+static PyObject *
+batch_options(PyObject *object, void *Py_UNUSED(closure))
+{
+    return fits_options(&((Batch *)object)->fits);
+}
+
 static const PyMethodDef batch_methods[] = {
     {"run", batch_run, METH_NOARGS,
      "run($self, /)\n--\n\nMake fits for a while; whether some are left to begin."},
@@ -399,6 +402,8 @@ static const PyMethodDef batch_methods[] = {
 
 static const PyGetSetDef batch_getset[] = {
     {"done", batch_get_done, NULL, "How many fits are finished.", NULL},
+    {"options", batch_options, NULL,
+     "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "user/arrays.h"
+#include "user/answers.h"
 #include "minpack.h"
 
 #ifdef PYMINPACK_BLOCKED
@@ -93,7 +93,7 @@ still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, int m,
         PyArray_TYPE(array) != NPY_DOUBLE || !PyArray_ISBEHAVED_RO(array)) {
         return 0;
     }
-    now = convert_matrix_of(array, col_deriv);
+    now = answers_matrix_of(array, col_deriv);
     return now.first == matrix->first && now.down == matrix->down &&
            now.right == matrix->right;
 }
@@ -128,7 +128,7 @@ static int
 reduce_chunks(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
               int m, int n, const double *fvec, double *r, int ldr)
 {
-    const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
+    const Matrix matrix = answers_matrix_of(jacobian, col_deriv);
     Layout layout;
 
     for (npy_intp first = 0; first < m; first += blocks->chunk_rows) {
@@ -170,7 +170,7 @@ triangle_of(PyArrayObject *jacobian, int col_deriv, const Blocks *blocks,
             reduce_chunks(jacobian, col_deriv, blocks, m, n, fvec, r, ldr);
     }
     else {
-        Matrix matrix = convert_matrix_of(jacobian, col_deriv);
+        Matrix matrix = answers_matrix_of(jacobian, col_deriv);
         Layout layout = layout_of(&matrix, 0, m, n);
 
         blocked_tall_rows(blocks->isa, m, n, layout.lowest, layout.down,

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 
 void
 guard_begin(Guard *guard, int m, int n, double *x, double *fvec)
@@ -38,7 +38,7 @@ static int
 triangle_is_finite(const Guard *guard)
 {
     for (Py_ssize_t j = 0; j < guard->n; j++) {
-        if (!convert_all_finite(guard->r + j * guard->ldr, j + 1)) {
+        if (!copy_all_finite(guard->r + j * guard->ldr, j + 1)) {
             return 0;
         }
     }
@@ -79,12 +79,12 @@ guard_answer(Guard *guard, const double *trial, int residuals_finite)
     size_t n = (size_t)guard->n;
     size_t m = (size_t)guard->m;
 
-    if (residuals_finite && convert_all_finite(trial, guard->n)) {
+    if (residuals_finite && copy_all_finite(trial, guard->n)) {
         return 0;
     }
     guard->strayed = 1;
-    if (!convert_all_finite(guard->x, guard->n) ||
-        !convert_all_finite(guard->fvec, guard->m)) {
+    if (!copy_all_finite(guard->x, guard->n) ||
+        !copy_all_finite(guard->fvec, guard->m)) {
         return 0;
     }
     if (guard->last_finite == NULL) {
@@ -109,8 +109,8 @@ has_leapt(Guard *guard)
     size_t n = (size_t)guard->n;
     size_t m = (size_t)guard->m;
 
-    if (convert_all_finite(guard->x, guard->n) &&
-        (!guard->strayed || convert_all_finite(guard->fvec, guard->m))) {
+    if (copy_all_finite(guard->x, guard->n) &&
+        (!guard->strayed || copy_all_finite(guard->fvec, guard->m))) {
         return 0;
     }
     /* Nothing was when x0 or the residuals there were not finite. */

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/answers.h"
 #include "user/native.h"
 #include "drivers/owned.h"
 #include "fit/factor.h"
@@ -159,7 +159,7 @@ problem_first_residuals(Problem *problem, const double *x)
         return NULL;
     }
     residuals =
-        convert_first_residuals(problem->result, problem->n, &problem->dtype);
+        answers_first_residuals(problem->result, problem->n, &problem->dtype);
     if (residuals != NULL) {
         problem->m = (int)PyArray_SIZE(residuals);
     }
@@ -227,7 +227,7 @@ evaluate_residuals(Problem *problem, const double *x, double *fvec, int iflag)
     if (result == NULL) {
         return -1;
     }
-    status = convert_residuals(result, problem->m, fvec);
+    status = answers_residuals(result, problem->m, fvec);
     Py_DECREF(result);
     return status;
 }
@@ -323,7 +323,7 @@ problem_evaluate_jacobian(Problem *problem, const double *x, PyObject **result)
     if (*result == NULL) {
         return NULL;
     }
-    array = convert_jacobian(*result, problem->dfun, problem->m, problem->n,
+    array = answers_jacobian(*result, problem->dfun, problem->m, problem->n,
                              problem->col_deriv);
     if (array == NULL) {
         Py_CLEAR(*result);
@@ -342,8 +342,8 @@ copy_jacobian(Problem *problem, const double *x, double *fjac)
     if (array == NULL) {
         return -1;
     }
-    matrix = convert_matrix_of(array, problem->col_deriv);
-    convert_copy_matrix(&matrix, problem->m, problem->n, fjac);
+    matrix = answers_matrix_of(array, problem->col_deriv);
+    copy_matrix(&matrix, problem->m, problem->n, fjac);
     Py_DECREF(array);
     Py_DECREF(result);
     return 0;

@@ -1,6 +1,6 @@
 #include "user/native.h"
 
-#include "user/arrays.h"
+#include "user/copy.h"
 
 /* Note what a compiled function returned: 0, or -1 if that stops the fit. */
 static int
@@ -21,7 +21,7 @@ native_residuals(Problem *problem, const double *x, double *fvec, int iflag)
                                          problem->n, x, fvec, iflag)) < 0) {
         return -1;
     }
-    return convert_all_finite(fvec, problem->m);
+    return copy_all_finite(fvec, problem->m);
 }
 
 int
