@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fit/finite.h"
-#include "user/arrays.h"
+#include "user/answers.h"
 
 /* FCN of lmdif_: residuals at x to fvec. *iflag is 1, or 2 for a difference;
  * set it negative to stop the solver. */
@@ -134,12 +134,12 @@ copy_jacobian(One *one, const double *x, double *fjac)
     if (result == NULL) {
         return -1;
     }
-    array = convert_jacobian(result, call->dfun, one->fit.m, one->fit.lm.n,
+    array = answers_jacobian(result, call->dfun, one->fit.m, one->fit.lm.n,
                              call->col_deriv);
     if (array != NULL) {
-        Matrix matrix = convert_matrix_of(array, call->col_deriv);
+        Matrix matrix = answers_matrix_of(array, call->col_deriv);
 
-        convert_copy_matrix(&matrix, one->fit.m, one->fit.lm.n, fjac);
+        copy_matrix(&matrix, one->fit.m, one->fit.lm.n, fjac);
         status = 0;
     }
     Py_XDECREF(array);
@@ -207,7 +207,7 @@ int
 argonne_run(One *one)
 {
     const int nprint = 0;
-    const Options *options = &one->options;
+    const Options *options = &one->given->options;
     Fit *fit = &one->fit;
     LmFit *lm = &fit->lm;
     int nfev, njev;

@@ -1,7 +1,6 @@
 /* pyminpack._core: one function that solves, one that makes the covariance,
- * and what curve_fit computes for its model. Arguments come settled from
- * Python; they are checked here only so far that no caller can crash the
- * interpreter. */
+ * what curve_fit computes for its model, and what Python's layer reads the
+ * user's numbers with. */
 #define PYMINPACK_IMPORT_ARRAY
 #include "numpy_api.h"
 
@@ -9,62 +8,28 @@
 
 #include "user/compiled.h"
 #include "drivers/threads.h"
-#include "user/arrays.h"
 #include "fit/covariance.h"
 #include "drivers/lockstep.h"
 #include "user/residuals.h"
-#include "user/options.h"
-#include "user/plain.h"
+#include "user/copy.h"
+#include "user/given.h"
+#include "user/methods.h"
 #include "drivers/one.h"
-#include "fit/factor.h"
-
-/* Copy the user's diag, or tell MINPACK to scale. 0, or -1 with an exception.
- */
-static int
-read_diag(One *one, PyObject *diag)
-{
-    if (diag == Py_None) {
-        one->options.mode = 1;
-        return 0;
-    }
-    if (!convert_is_vector(diag) ||
-        PyArray_DIM((PyArrayObject *)diag, 0) != one->fit.lm.n) {
-        PyErr_SetString(PyExc_ValueError,
-                        "diag must be a float64 vector as long as x");
-        return -1;
-    }
-    one->options.mode = 2;
-    convert_copy_vector((PyArrayObject *)diag, one->fit.lm.diag);
-    return 0;
-}
-
-static int
-check_start(PyObject *start)
-{
-    if (convert_is_vector(start) &&
-        PyArray_DIM((PyArrayObject *)start, 0) <= INT_MAX) {
-        return 0;
-    }
-    PyErr_SetString(PyExc_ValueError,
-                    "x0 must be a float64 vector of at most 2**31 - 1 "
-                    "elements");
-    return -1;
-}
+#include "kernels/kernels.h"
+#include "types.h"
 
 PyDoc_STRVAR(
     solve_doc,
     "solve(func, dfun, x0, args, col_deriv, ftol, xtol, gtol, factor, maxfev,\n"
     "      epsfcn, diag, full, qr, /)\n"
     "--\n\n"
-    "Run lmdif, or lmder when dfun is not None. Returns (x, fvec, fjac, ipvt,\n"
-    "qtf, nfev, njev, info), the arrays but x None unless full is true; info is\n"
-    "MINPACK's, or 9 when a NaN or infinity in the residuals at x0 or in a\n"
-    "Jacobian ended the fit.");
-
-PyDoc_STRVAR(
-    solve_plain_doc,
-    "As solve(), for usual arguments as leastsq() got them: None, and nothing\n"
-    "is done, where one is not. Returns (x, info) unless full is true.");
+    "Run lmdif, or lmder when there is a Jacobian. The arguments are those of\n"
+    "leastsq, as they were given. Returns (x, info) where that is all there is\n"
+    "to say: unless full is true, when info is 1 to 4. Else (x, fvec, fjac,\n"
+    "ipvt, qtf, nfev, njev, info, told), the arrays but x None unless full is\n"
+    "true; njev is None with differences, and told what the message speaks\n"
+    "of: (ftol, xtol, gtol, maxfev, improper). info is MINPACK's, or 9 when a\n"
+    "NaN or infinity in the residuals at x0 or in a Jacobian ended the fit.");
 
 /* An array of the result, or None. */
 static PyObject *
@@ -73,103 +38,98 @@ or_none(PyArrayObject *array)
     return array == NULL ? Py_None : (PyObject *)array;
 }
 
+/* What the message speaks of: a new reference, or NULL with an exception. */
+static PyObject *
+subject_of_message(const Given *given, int info)
+{
+    const Options *options = &given->options;
+    PyObject *improper = info == 0
+                             ? options_improper(options, given->n, given->diag)
+                             : PyUnicode_FromString("");
+
+    return improper == NULL
+               ? NULL
+               : Py_BuildValue("(dddiN)", options->ftol, options->xtol,
+                               options->gtol, options->maxfev, improper);
+}
+
 /* What Python gets of a fit that has ended: x and info, or all. */
 static PyObject *
-pack(One *one, int all)
+pack(One *one)
 {
     const Fit *fit = &one->fit;
+    const int info = fit->lm.info;
     PyArrayObject *x = call_argument(&one->call, fit->lm.x, fit->lm.n);
-    PyObject *info = PyLong_FromLong(fit->lm.info);
+    PyObject *code = PyLong_FromLong(info);
+    PyObject *njev = NULL;
+    PyObject *told = NULL;
     PyObject *result = NULL;
 
-    if (x == NULL || info == NULL) {
+    if (x == NULL || code == NULL) {
         goto cleanup;
     }
-    if (!all) {
-        result = PyTuple_Pack(2, x, info);
+    if (!one->given->full && info >= 1 && info <= 4) {
+        result = PyTuple_Pack(2, x, code);
+        goto cleanup;
+    }
+    njev = one->call.dfun == NULL ? Py_NewRef(Py_None)
+                                  : PyLong_FromLong(fit->njev);
+    told = subject_of_message(one->given, info);
+    if (njev == NULL || told == NULL) {
         goto cleanup;
     }
     /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result = Py_BuildValue("(OOOOOiiO)", x, or_none(one->fvec),
+    result = Py_BuildValue("(OOOOOiOOO)", x, or_none(one->fvec),
                            or_none(one->fjac), or_none(one->ipvt),
-                           or_none(one->qtf), fit->lm.info == 0 ? 0 : fit->nfev,
-                           fit->njev, info);
+                           or_none(one->qtf), info == 0 ? 0 : fit->nfev, njev,
+                           code, told);
 
 cleanup:
     Py_XDECREF(x);
-    Py_XDECREF(info);
+    Py_XDECREF(code);
+    Py_XDECREF(njev);
+    Py_XDECREF(told);
     return result;
 }
 
-/* Solve with arguments that are what solve() takes, and options that have been
- * read. */
+/* Solve what was given; x is there already. */
 static PyObject *
-solve_settled(One *one, PyObject *const *args, int col_deriv, int all)
+solve_given(One *one)
 {
-    double room[ONE_ROOM];
     PyObject *result = NULL;
-    int type_num;
 
-    one->room = room;
     /* Once for all its calls; else functions of C alone that fit within fits
      * would overflow the stack. */
     if (Py_EnterRecursiveCall(" in a function that leastsq calls")) {
         return NULL;
     }
-    if (call_init(&one->call, args[0], args[1] == Py_None ? NULL : args[1],
-                  args[3], col_deriv) == 0 &&
-        one_copy_start(one, (PyArrayObject *)args[2]) == 0 &&
-        one_open(one, &type_num) == 0 &&
-        options_read_epsfcn(&one->options, args[10], type_num) == 0 &&
-        read_diag(one, args[11]) == 0 && one_run(one) == 0 &&
-        one_hand_over(one) == 0) {
-        result = pack(one, all);
+    if (one_open(one) == 0 && one_run(one) == 0 && one_hand_over(one) == 0) {
+        result = pack(one);
     }
     Py_LeaveRecursiveCall();
-    one_clear(one);
     return result;
 }
 
 static PyObject *
-core_solve(PyObject *Py_UNUSED(module), PyObject *const *args,
-           Py_ssize_t nargs)
+core_solve(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    One one = {0};
-    int col_deriv;
+    Given given = {.options.isa = types_state(module)->isa};
+    double room[ONE_ROOM];
+    One one = {.given = &given, .room = room};
+    PyObject *result = NULL;
 
-    if (nargs != 14) {
-        PyErr_Format(PyExc_TypeError, "solve() takes 14 arguments, not %zd",
-                     nargs);
+    if (nargs != GIVEN_ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "solve() takes %d arguments, not %zd",
+                     GIVEN_ARGUMENTS, nargs);
         return NULL;
     }
-    if (!PyTuple_Check(args[3])) {
-        PyErr_SetString(PyExc_TypeError, "args must be a tuple");
-        return NULL;
+    if (given_read_start(&given, args) == 0 && one_copy_start(&one) == 0 &&
+        given_read_options(&given, args) == 0) {
+        result = solve_given(&one);
     }
-    col_deriv = PyObject_IsTrue(args[4]);
-    if (col_deriv < 0) {
-        return NULL;
-    }
-    one.full = PyObject_IsTrue(args[12]);
-    if (one.full < 0 || options_read_qr(&one.options, args[13]) < 0 ||
-        check_start(args[2]) < 0 ||
-        options_read(&one.options, args + 5) < 0) {
-        return NULL;
-    }
-    return solve_settled(&one, args, col_deriv, 1);
-}
-
-static PyObject *
-core_solve_plain(PyObject *Py_UNUSED(module), PyObject *const *args,
-                 Py_ssize_t nargs)
-{
-    One one = {0};
-
-    if (nargs != 14 || !plain_read(&one.options, args)) {
-        Py_RETURN_NONE;
-    }
-    one.full = PyObject_IsTrue(args[12]);
-    return solve_settled(&one, args, PyObject_IsTrue(args[4]), one.full);
+    one_clear(&one);
+    given_clear(&given);
+    return result;
 }
 
 PyDoc_STRVAR(
@@ -189,21 +149,65 @@ PyDoc_STRVAR(
 static int
 core_exec(PyObject *module)
 {
+    State *state = types_state(module);
+
     import_array1(-1);
-    if (PyModule_AddIntMacro(module, QR_AUTO) < 0 ||
-        PyModule_AddIntMacro(module, QR_MINPACK) < 0 ||
-        PyModule_AddIntMacro(module, QR_BLOCKED) < 0 ||
-        PyModule_AddIntConstant(
-            module, "INSTRUCTION_SET",
-            factor_instruction_set()) < 0) {
+    state->isa = cpu_instruction_set();
+    if (PyModule_AddIntConstant(module, "INSTRUCTION_SET", state->isa) < 0) {
         return -1;
     }
     if (compiled_add_type(module) < 0 || lockstep_add_type(module) < 0 ||
         batch_add_type(module) < 0) {
         return -1;
     }
-    return model_add_type(module);
+    return residuals_add_type(module);
 }
+
+PyDoc_STRVAR(
+    real_array_doc,
+    "real_array(name, value, objects=False, /)\n"
+    "--\n\n"
+    "Real numbers that the user gave as an argument of that name, as a new\n"
+    "array of float64, C-contiguous, of their shape. With objects Python\n"
+    "objects are numbers too. TypeError for any other.");
+
+PyDoc_STRVAR(
+    data_array_doc,
+    "data_array(name, value, /)\n"
+    "--\n\n"
+    "As real_array; also of Python objects, of dates and of text. None and\n"
+    "dates that are none are NaN.");
+
+PyDoc_STRVAR(
+    returned_array_doc,
+    "returned_array(name, value, /)\n"
+    "--\n\n"
+    "Real numbers that the user's function of that name returned, as float64,\n"
+    "and the number of the NumPy type that they had. An array of float64 is\n"
+    "returned as it is; any other is copied while it is there.");
+
+PyDoc_STRVAR(
+    any_array_doc,
+    "any_array(name, value, /)\n"
+    "--\n\n"
+    "The array, no subclass, that NumPy makes of an object, of any dtype. An\n"
+    "array is returned as it is; the memory of any other is copied.");
+
+PyDoc_STRVAR(
+    xdata_array_doc,
+    "xdata_array(value, /)\n"
+    "--\n\n"
+    "xdata as a model gets it: arrays, lists and tuples of numbers as float64\n"
+    "or complex128, any other object as it is.");
+
+PyDoc_STRVAR(read_real_doc,
+             "read_real(name, value, /)\n"
+             "--\n\n"
+             "An option that is a real number and not NaN, as a float.");
+
+PyDoc_STRVAR(read_integer_doc, "read_integer(name, value, /)\n"
+                               "--\n\n"
+                               "An option that is an integer, as an int.");
 
 PyDoc_STRVAR(
     read_capsule_doc,
@@ -229,14 +233,20 @@ core_read_capsule(PyObject *Py_UNUSED(module), PyObject *object)
                          PyLong_FromVoidPtr(context));
 }
 
+/* A function that gets its arguments as an array. */
+#define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL
+
 static PyMethodDef core_methods[] = {
-    {"solve", (PyCFunction)(void (*)(void))core_solve, METH_FASTCALL,
-     solve_doc},
-    {"solve_plain", (PyCFunction)(void (*)(void))core_solve_plain,
-     METH_FASTCALL, solve_plain_doc},
-    {"covariance", (PyCFunction)(void (*)(void))covariance_method,
-     METH_FASTCALL, covariance_doc},
-    {"sum_of_squares", model_sum_of_squares, METH_O, sum_of_squares_doc},
+    {"solve", FAST(core_solve), solve_doc},
+    {"covariance", FAST(covariance_method), covariance_doc},
+    {"sum_of_squares", residuals_sum_of_squares, METH_O, sum_of_squares_doc},
+    {"real_array", FAST(methods_real_array), real_array_doc},
+    {"data_array", FAST(methods_data_array), data_array_doc},
+    {"returned_array", FAST(methods_returned_array), returned_array_doc},
+    {"any_array", FAST(methods_any_array), any_array_doc},
+    {"xdata_array", methods_xdata_array, METH_O, xdata_array_doc},
+    {"read_real", FAST(options_read_real), read_real_doc},
+    {"read_integer", FAST(options_read_integer), read_integer_doc},
     {"read_capsule", core_read_capsule, METH_O, read_capsule_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -253,7 +263,7 @@ static struct PyModuleDef core_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "pyminpack._core",
     .m_doc = "The shim between Python and MINPACK.",
-    .m_size = 0,
+    .m_size = sizeof(State),
     .m_methods = core_methods,
     .m_slots = core_slots,
 };

@@ -1,5 +1,7 @@
 #include "types.h"
 
+#include <string.h>
+
 int
 types_add(PyObject *module, PyType_Spec *spec)
 {
@@ -12,4 +14,13 @@ types_add(PyObject *module, PyType_Spec *spec)
     status = PyModule_AddType(module, (PyTypeObject *)type);
     Py_DECREF(type);
     return status;
+}
+
+const char *
+types_name(PyObject *object)
+{
+    const char *name = Py_TYPE(object)->tp_name;
+    const char *dot = strrchr(name, '.');
+
+    return dot == NULL ? name : dot + 1;
 }

@@ -10,18 +10,18 @@ from ._leastsq import leastsq
 
 if TYPE_CHECKING:
     from ._compiled import compiled
-    from ._curve_fit_many import CurveFitMany, curve_fit_many
     from ._many import leastsq_many
-    from ._many_result import ManyFits
+    from ._many.curve_fit import CurveFitMany, curve_fit_many
+    from ._many.result import ManyFits
     from ._report import Report, report
 else:
     # What a fit does not need is imported when it is asked for.
     _LATER = {
-        "CurveFitMany": "_curve_fit_many",
-        "ManyFits": "_many_result",
+        "CurveFitMany": "_many.curve_fit",
+        "ManyFits": "_many.result",
         "Report": "_report",
         "compiled": "_compiled",
-        "curve_fit_many": "_curve_fit_many",
+        "curve_fit_many": "_many.curve_fit",
         "leastsq_many": "_many",
         "report": "_report",
     }

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 import numpy as np
 
 from . import _core
-from ._data import real_copy, settle_data, weights_of
+from ._data import settle_data, weights_of
 from ._errors import FitError, OptimizeWarning
-from ._leastsq import _not_callable, leastsq
-from ._model import count_parameters, first_values, jacobian_of, model_values
+from ._leastsq import leastsq
+from ._messages import not_callable
+from ._model import count_parameters, jacobian_of
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable, Sequence
@@ -219,7 +220,7 @@ def curve_fit(
     (array([4.93, 0.48]), array([0.05, 0.01]))
     """
     if not callable(f):
-        raise _not_callable("f", f)
+        raise not_callable("f", f)
     if jac is not None and not callable(jac):
         raise TypeError(f"jac must be callable, or None for forward differences, not {jac!r}")
     absolute_sigma, full_output = bool(absolute_sigma), bool(full_output)
@@ -230,19 +231,16 @@ def curve_fit(
     n = start.size
     x, y, keep = settle_data(xdata, ydata, check_finite, nan_policy)
     weights = None if sigma is None else weights_of(sigma, y.size, keep)
-    values, y, precision = first_values(f(x, *start), y)
-    m = y.size
+    residuals = _core.Residuals(f, x, y, weights, start, f(x, *start))
+    m = residuals.m
     if n > m:
         raise TypeError(
             f"The number of func parameters={n} must not exceed the number of data points={m}"
         )
-    if weights is not None and len(weights) != m:
-        weights = np.full(m, weights.item())
-    if precision is not None and jac is None and kwargs.get("epsfcn") is None:
-        kwargs["epsfcn"] = precision
-    residuals = _core.Residuals(f, x, y, weights, start, values, model_values)
+    if kwargs.get("epsfcn") is None:
+        kwargs["epsfcn"] = residuals.epsfcn
     col_deriv = kwargs.get("col_deriv")
-    dfun = None if jac is None else jacobian_of(jac, x, m, n, weights, col_deriv)
+    dfun = None if jac is None else jacobian_of(jac, x, m, n, residuals.weights, col_deriv)
 
     popt, cov_x, infodict, mesg, ier = leastsq(
         residuals, start, Dfun=dfun, full_output=True, **kwargs
@@ -281,7 +279,7 @@ def _require_lm(method: object, bounds: Any) -> None:
     if len(pair) != 2:
         raise ValueError(f"bounds must be two, the lower ones and the upper ones, not {len(pair)}")
     for given, infinity in zip(pair, _UNBOUNDED, strict=True):
-        if given is not None and not (real_copy("bounds", given) == infinity).all():
+        if given is not None and not (_core.real_array("bounds", given, True) == infinity).all():
             raise ValueError(
                 "bounds must be -inf and inf: the method 'lm' has none. Use "
                 "scipy.optimize.curve_fit for bounds; or fit a parameter that cannot leave them, "
@@ -303,7 +301,7 @@ def _require_options(names: dict[str, Any]) -> None:
 
 
 def _start(p0: Any) -> _Array:
-    start = real_copy("p0", p0)
+    start = _core.real_array("p0", p0, True)
     if start.ndim != 1:
         start = start.ravel()
     if start.size == 0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._leastsq import _FLOAT64, _as_float64, _type
+from ._messages import type_of
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from numpy.typing import NDArray
@@ -16,64 +16,12 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     _Array = NDArray[np.float64]
     _Mask = NDArray[np.bool_]
 
-
-def real_objects(objects: NDArray[Any]) -> _Array | None:
-    """Return Python objects as float64; or None if one of them is no real number."""
-    for item in objects.flat:
-        # float() would read text, and drop the imaginary part of NumPy's complex numbers.
-        if isinstance(item, (str, bytes, np.complexfloating)) or not (
-            hasattr(item, "__float__") or hasattr(item, "__index__")
-        ):
-            return None
-    return objects.astype(np.float64)
+_FLOAT64 = np.dtype(np.float64)
 
 
-def real_copy(name: str, value: Any) -> _Array:
-    """Return a float64 copy, C-contiguous and aligned, of what has to be real numbers."""
-    array = np.array(value, order="C")
-    if array.dtype is _FLOAT64:
-        return array
-    numbers = real_objects(array) if array.dtype.kind == "O" else None
-    return _as_float64(name, array) if numbers is None else numbers
-
-
-def _read_numbers(array: NDArray[Any]) -> _Array | None:
-    """Return data as float64, dates and text included, None as NaN; None if it is no numbers."""
-    kind = array.dtype.kind
-    if kind in "biuf":
-        return array.astype(np.float64)
-    if kind in "mM":
-        return np.where(np.isnat(array), np.nan, array.astype(np.float64))
-    if kind not in "OSU" or any(isinstance(item, np.complexfloating) for item in array.flat):
-        return None
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError):
-        return None
-
-
-def _as_xdata(xdata: Any) -> Any:
-    """Return xdata as float64, or complex128, if it is numbers; any other as it is."""
-    if not isinstance(xdata, (np.ndarray, list, tuple)):
-        return xdata
-    try:
-        array = np.asarray(xdata)
-    except ValueError:  # rows of different lengths
-        return xdata
-    if array.dtype is _FLOAT64:
-        return array
-    if array.dtype.kind == "c":
-        return array.astype(np.complex128, copy=False)
-    numbers = _read_numbers(array)
-    return xdata if numbers is None else numbers
-
-
-def _as_ydata(ydata: Any) -> _Array:
-    """Return a copy of ydata as a vector of float64, C-contiguous and aligned."""
-    y = np.array(ydata, order="C")
-    if y.dtype is not _FLOAT64:
-        numbers = _read_numbers(y)
-        y = _as_float64("ydata", y) if numbers is None else numbers
+def as_ydata(ydata: Any) -> _Array:
+    """Return a copy of ydata as a vector of float64."""
+    y = _core.data_array("ydata", ydata)
     if y.ndim == 0:
         y = y.reshape(1)
     if y.ndim != 1:
@@ -95,7 +43,7 @@ def settle_data(
     """
     if nan_policy is not None:
         _require_policy(nan_policy)
-    x, y = _as_xdata(xdata), _as_ydata(ydata)
+    x, y = _core.xdata_array(xdata), as_ydata(ydata)
     if nan_policy is None if check_finite is None else check_finite:
         _require_finite("xdata", x)
         _require_finite("ydata", y)
@@ -155,12 +103,9 @@ def _first(mask: _Mask) -> list[int]:
 
 def _where_nan(xdata: Any) -> _Mask | None:
     """Return where xdata, or the array that it gives of itself, is NaN; None if it cannot be."""
-    if isinstance(xdata, np.ndarray):
-        values = xdata
-    elif hasattr(xdata, "__array__"):
-        values = np.asarray(xdata)
-    else:
+    if not hasattr(xdata, "__array__"):
         return None
+    values = _core.any_array("xdata", xdata)
     return np.isnan(values) if values.dtype.kind in "fcmM" else None
 
 
@@ -211,7 +156,7 @@ def _kept(x: Any, keep: _Mask) -> Any:
     if hasattr(x, "__array__"):
         return x[keep]
     raise ValueError(
-        f"nan_policy='omit' cannot leave points out of xdata of type {_type(x)}; do it before"
+        f"nan_policy='omit' cannot leave points out of xdata of type {type_of(x)}; do it before"
     )
 
 
@@ -221,7 +166,7 @@ def weights_of(sigma: Any, m: int, keep: _Mask | None) -> _Array:
 
     `m` points are fitted; where some were left out, `keep` says of all which they are.
     """
-    array = real_copy("sigma", sigma)
+    array = _core.real_array("sigma", sigma, True)
     if array.ndim <= 1 and array.size == 1:
         return _inverse(np.full(m, array))
     if keep is not None:

@@ -1,12 +1,9 @@
-"""`leastsq`: arguments, defaults, and the packaging of results."""
+"""`leastsq`: its signature, and the packaging of results."""
 
 from __future__ import annotations
 
-import operator
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
-
-import numpy as np
 
 from . import _core
 from ._messages import describe
@@ -15,6 +12,7 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     from collections.abc import Callable
     from typing import SupportsFloat, SupportsIndex
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from .typing import InfoDict
@@ -24,13 +22,6 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
     _Short = tuple[_Vector, int]
     _Full = tuple[_Vector, NDArray[np.float64] | None, InfoDict, str, int]
     _HowToFactor = Literal["auto", "minpack", "blocked"]  # of the Jacobian
-
-# MINPACK counts evaluations in a C int, and may overshoot its limit by up to N + 1.
-_MAX_INT = 2**31 - 1
-
-_FLOAT64 = np.dtype(np.float64)
-
-_QR = {"auto": _core.QR_AUTO, "minpack": _core.QR_MINPACK, "blocked": _core.QR_BLOCKED}
 
 
 @overload
@@ -238,7 +229,7 @@ def leastsq(
     >>> x.round(6), ier in (1, 2, 3, 4)
     (array([5. , 0.5]), True)
     """
-    solution: Any = _core.solve_plain(
+    solution: Any = _core.solve(
         func,
         Dfun,
         x0,
@@ -254,75 +245,19 @@ def leastsq(
         full_output,
         qr,
     )
-    if solution is None:  # where something is unusual
-        if not callable(func):
-            raise _not_callable("func", func)
-        if Dfun is not None and not callable(Dfun):
-            raise _not_callable("Dfun", Dfun)
-        if type(func) is _core.Compiled or type(Dfun) is _core.Compiled:
-            Dfun = settle_compiled(func, Dfun, args)
-            _require_data(func, Dfun)
-        full_output = bool(full_output)
-        # A copy, because an array that is float64 already may still be misaligned. Here and below,
-        # what is usual goes on without a call.
-        start = np.array(x0)
-        if start.dtype is not _FLOAT64:
-            start = _as_float64("x0", start)
-        if start.ndim != 1:
-            start = start.ravel()
-        n = start.size
-        if n == 0 and not full_output:
-            raise TypeError("x0 is empty; it must hold at least one number")
-        if not isinstance(args, tuple):
-            args = (args,)
-        if type(ftol) is not float or ftol != ftol:
-            ftol = _real("ftol", ftol)
-        if type(xtol) is not float or xtol != xtol:
-            xtol = _real("xtol", xtol)
-        if type(gtol) is not float or gtol != gtol:
-            gtol = _real("gtol", gtol)
-        if type(factor) is not int:
-            factor = _real("factor", factor)
-        if epsfcn is not None:
-            epsfcn = _real("epsfcn", epsfcn)
-        maxfev = _evaluation_limit(maxfev, n, Dfun is not None)
-        try:
-            factorisation = _QR[qr]
-        except (KeyError, TypeError):
-            raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}") from None
-        diag = None if diag is None else _scale(diag, n)
-        solution = _core.solve(
-            func,
-            Dfun,
-            start,
-            args,
-            col_deriv,
-            ftol,
-            xtol,
-            gtol,
-            factor,
-            maxfev,
-            epsfcn,
-            diag,
-            full_output,
-            factorisation,
-        )
-    x, ier = solution[0], solution[-1]
-    if full_output or not 1 <= ier <= 4:
-        improper = _improper(x.size, ftol, xtol, gtol, factor, diag) if ier == 0 else ""
-        limit = _evaluation_limit(maxfev, x.size, Dfun is not None)
-        message = describe(ier, ftol, xtol, gtol, limit, improper)
-    if not full_output:
+    if len(solution) == 2:  # x and ier, of a fit that converged
+        return solution
+    x, fvec, fjac, ipvt, qtf, nfev, njev, ier, told = solution
+    message = describe(ier, *told)
+    if fvec is None:  # without full_output
         if ier == 0:
             raise TypeError(message)
-        if not 1 <= ier <= 4:
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
         return x, ier
 
-    _, fvec, fjac, ipvt, qtf, nfev, njev, _ = solution
     # In MINPACK's order, where njev stands before the arrays.
     infodict: InfoDict
-    if Dfun is None:
+    if njev is None:
         infodict = {"fvec": fvec, "nfev": nfev, "fjac": fjac, "ipvt": ipvt, "qtf": qtf}
     else:
         infodict = {
@@ -335,100 +270,3 @@ def leastsq(
         }
     cov_x = _core.covariance(fjac, ipvt) if 1 <= ier <= 4 else None
     return x, cov_x, infodict, message, ier
-
-
-def settle_compiled(func: Any, Dfun: Any, args: object) -> Any:
-    """Return where the Jacobian comes from when func or Dfun is compiled."""
-    if type(func) is _core.Compiled:
-        if Dfun is None and func.has_jacobian:
-            Dfun = func
-        is_given = not (isinstance(args, tuple) and len(args) == 0)  # an array compares otherwise
-        if is_given and (Dfun is None or type(Dfun) is _core.Compiled):
-            raise TypeError("a compiled function takes no args; give it data")
-    return Dfun
-
-
-def _require_data(*functions: Any) -> None:
-    for function in functions:
-        if type(function) is _core.Compiled and function.k is not None and function.data is None:
-            raise ValueError(
-                f"a compiled function reads k = {function.k} numbers of data, and has none"
-            )
-
-
-def _not_callable(name: str, value: object) -> TypeError:
-    return TypeError(f"{name} must be callable, and an object of type {_type(value)} is not")
-
-
-def _type(value: object) -> str:
-    return repr(type(value).__name__)
-
-
-def _as_float64(name: str, array: NDArray[Any]) -> _Vector:
-    """Convert to float64, and refuse what NumPy would have to guess at."""
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
-    return array.astype(_FLOAT64)
-
-
-def _scale(diag: ArrayLike, n: int) -> _Vector:
-    # A copy, because an array that is float64 already may still be misaligned.
-    scale = np.atleast_1d(_as_float64("diag", np.array(diag)))
-    if scale.shape != (n,):
-        raise ValueError(
-            f"diag must have shape ({n},), a factor for each element of x0, not {scale.shape}"
-        )
-    if np.isnan(scale).any():
-        raise ValueError("diag must not contain NaN")
-    return scale
-
-
-def _real(name: str, value: Any) -> float:
-    number = value if type(value) is float else _converted(name, value)
-    if number != number:
-        raise ValueError(f"{name} must not be NaN")
-    return number
-
-
-def _converted(name: str, value: Any) -> float:
-    """Return what is no float as one."""
-    if type(value) is int:
-        return float(value)
-    # float() would read text, and drop the imaginary part of NumPy's complex numbers.
-    is_text = isinstance(value, (str, bytes, bytearray))
-    if is_text or np.dtype(getattr(value, "dtype", float)).kind == "c":
-        raise TypeError(f"{name} must be a real number, not of type {_type(value)}")
-    try:
-        return float(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a real number, not of type {_type(value)}") from None
-
-
-def _evaluation_limit(maxfev: Any, n: int, has_jacobian: bool) -> int:
-    limit = maxfev if type(maxfev) is int else _integer("maxfev", maxfev)
-    if limit <= 0:
-        limit = (100 if has_jacobian else 200) * (n + 1)
-    return limit if limit < _MAX_INT - n else max(1, _MAX_INT - (n + 1))
-
-
-def _integer(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not of type {_type(value)}") from None
-
-
-def _improper(n: int, ftol: Any, xtol: Any, gtol: Any, factor: Any, scale: Any) -> str:
-    """Say which of the arguments MINPACK refuses."""
-    faults = ["x0 is empty."] if n == 0 else []
-    faults += [
-        f"{name} must not be negative, and is {value:g}."
-        for name, value in (("ftol", ftol), ("xtol", xtol), ("gtol", gtol))
-        if value < 0
-    ]
-    if factor <= 0:
-        faults.append(f"factor must be positive, and is {factor:g}.")
-    if scale is not None and (scale <= 0).any():
-        where = np.argwhere(scale <= 0)[0].tolist()
-        faults.append(f"diag must be positive, and diag{where} is {scale[tuple(where)]:g}.")
-    return " ".join(faults)

@@ -1,4 +1,4 @@
-"""Why a fit ended, in words."""
+"""What several modules say: why a fit ended, and which type is wrong."""
 
 from __future__ import annotations
 
@@ -61,3 +61,13 @@ def reason(ier: int) -> str:
     if ier > 9:
         return ""
     return describe(ier, 0.0, 0.0, 0.0, 0, "").replace(" = 0", "").rstrip()
+
+
+def type_of(value: object) -> str:
+    """Return the name of an object's type, quoted."""
+    return repr(type(value).__name__)
+
+
+def not_callable(name: str, value: object) -> TypeError:
+    """Return the exception for an argument that has to be a function."""
+    return TypeError(f"{name} must be callable, and an object of type {type_of(value)} is not")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._data import real_objects
-from ._leastsq import _FLOAT64, _type
+from . import _core
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable
@@ -45,49 +44,6 @@ def count_parameters(f: Callable[..., Any]) -> int:
     raise ValueError(f"{_UNABLE} f must take xdata and at least one of them, and takes {count}.")
 
 
-def real_array(name: str, value: Any) -> NDArray[Any]:
-    """Return what f or jac returned as an array of some real dtype."""
-    array = np.asarray(value)
-    kind = array.dtype.kind
-    if kind in "biuf":
-        return array
-    if kind == "O" and (numbers := real_objects(array)) is not None:
-        return numbers
-    what = f"values of dtype {array.dtype}"
-    if array.ndim == 0 and not isinstance(value, np.ndarray):
-        what = f"an object of type {_type(value)}"
-    raise TypeError(f"{name} returned {what}; it must return real numbers")
-
-
-def model_values(values: Any, m: int) -> _Array:
-    """Return what f returned as float64, shape (m,); a single number stands for all of them."""
-    array = real_array("f", values)
-    if array.ndim <= 1 and array.size == 1:
-        return np.full(m, array, dtype=np.float64)
-    if array.shape != (m,):
-        hint = "; ravel() it" if array.size == m else ""
-        raise ValueError(
-            f"f returned an array of shape {array.shape}, and must return one number for each "
-            f"element of ydata, shape ({m},){hint}"
-        )
-    return np.array(array, dtype=np.float64)
-
-
-def first_values(values: Any, ydata: _Array) -> tuple[Any, _Array, float | None]:
-    """
-    Return what f returned first, ydata with an element for each of these, and f's precision.
-
-    The precision is None unless f computes with fewer digits than float64 has.
-    """
-    if type(values) is np.ndarray and values.dtype is _FLOAT64 and values.shape == ydata.shape:
-        return values, ydata, None
-    array = real_array("f", values)
-    if ydata.size == 1 and array.ndim == 1 and array.size > 1:
-        ydata = np.full(array.size, ydata)
-    is_short = array.dtype.kind == "f" and array.dtype.itemsize < _FLOAT64.itemsize
-    return array, ydata, float(np.finfo(array.dtype).eps) if is_short else None
-
-
 def jacobian_of(
     jac: Callable[..., Any], xdata: Any, m: int, n: int, weights: _Array | None, col_deriv: Any
 ) -> Callable[[_Array], NDArray[Any]]:
@@ -95,7 +51,7 @@ def jacobian_of(
     shape = (n, m) if col_deriv else (m, n)
 
     def jacobian(p: _Array) -> NDArray[Any]:
-        values = real_array("jac", jac(xdata, *p))
+        values, _ = _core.returned_array("jac", jac(xdata, *p))
         if values.shape != shape:
             if n > 1 or values.shape != (m,):
                 raise jacobian_mismatch("curve_fit", jac, shape, values.shape)

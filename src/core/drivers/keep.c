@@ -1,7 +1,7 @@
 #include "drivers/keep.h"
 
 #include "kernels/tuning.h"
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "user/unshared.h"
 
 static PyArrayObject *
@@ -97,11 +97,11 @@ static void
 copy(PyArrayObject *array, double *place, int past_caches)
 {
     if (past_caches && PyArray_IS_C_CONTIGUOUS(array)) {
-        convert_copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array),
+        copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array),
                                  place);
     }
     else {
-        convert_copy_vector(array, place);
+        copy_vector(array, place);
     }
 }
 

@@ -14,14 +14,14 @@
 #include <string.h>
 #include <structmember.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "user/gil.h"
 #include "drivers/pool.h"
 #include "types.h"
 
 typedef struct {
     PyObject ob_base;
-    Fits fits;
+    Table table;
     Pool pool;
     npy_intp size; /* places that were asked for; 0: as suits */
     /* Rows that take() waits for, and take_jacobian(). 0: it waits for none,
@@ -76,9 +76,11 @@ lockstep_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     atomic_init(&self->busy, 0);
     self->size = size;
-    self->pool.table = &self->fits;
+    self->pool.table = &self->table;
     self->pool.differences = differences;
-    if (fits_init(&self->fits, given, results, options) < 0) {
+    self->table.options.isa =
+        types_state(PyType_GetModule(type))->isa;
+    if (table_init(&self->table, given, results, options, !differences) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -92,7 +94,7 @@ lockstep_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
 
     pool_clear(&self->pool);
-    fits_clear(&self->fits);
+    table_clear(&self->table);
     type->tp_free(object);
     Py_DECREF(type);
 }
@@ -123,11 +125,11 @@ first_point(Lockstep *self)
 {
     double *x;
     npy_intp *index;
-    PyObject *pair = new_points(1, self->fits.n, &x, &index);
+    PyObject *pair = new_points(1, self->table.n, &x, &index);
 
     if (pair != NULL) {
-        memcpy(x, PyArray_DATA(self->fits.x0),
-               (size_t)self->fits.n * sizeof(double));
+        memcpy(x, PyArray_DATA(self->table.x0),
+               (size_t)self->table.n * sizeof(double));
         index[0] = 0;
         self->points = 1;
     }
@@ -142,7 +144,7 @@ write_points(Lockstep *self, Fit *fit, double *x)
     const int wanted = pool_points(&self->pool, fit);
 
     if (wanted > 0 && fit->lm.request == LM_JACOBIAN) {
-        lm_steps(&fit->lm, self->fits.options.epsfcn, fit->steps);
+        lm_steps(&fit->lm, self->table.options.epsfcn, fit->steps);
         for (npy_intp j = 0; j < n; j++) {
             memcpy(x + j * n, fit->lm.x, (size_t)n * sizeof(double));
             x[j * n + j] += fit->steps[j];
@@ -175,14 +177,14 @@ gather_points(Lockstep *self)
     if (rows == 0) {
         return Py_NewRef(Py_None);
     }
-    pair = new_points(rows, self->fits.n, &x, &index);
+    pair = new_points(rows, self->table.n, &x, &index);
     if (pair == NULL) {
         return NULL;
     }
     for (npy_intp i = 0; i < pool->used; i++) {
         int wanted = write_points(self, &pool->fits[i], x);
 
-        x += (npy_intp)wanted * self->fits.n;
+        x += (npy_intp)wanted * self->table.n;
         for (int j = 0; j < wanted; j++) {
             *index++ = pool->fits[i].index;
         }
@@ -230,7 +232,7 @@ static int
 advance(Lockstep *self, int jacobians)
 {
     Pool *pool = &self->pool;
-    double n = self->fits.n;
+    double n = self->table.n;
     Gil gil = {0};
     int status = 0;
 
@@ -242,7 +244,7 @@ advance(Lockstep *self, int jacobians)
                       : pool_points(pool, fit) > 0) {
             const int finite =
                 fit->lm.request == LM_JACOBIAN ||
-                convert_all_finite(pool_target(fit), pool->m);
+                copy_all_finite(pool_target(fit), pool->m);
 
             status = pool_advance(pool, fit, finite);
         }
@@ -262,7 +264,7 @@ take_residuals(Lockstep *self, Fit *fit, int rows, const double *values)
     const int m = self->pool.m;
 
     for (npy_intp j = 0; j < rows; j++) {
-        fits_take_residuals(&self->fits, fit->index, m, values + j * m,
+        table_take_residuals(&self->table, fit->index, m, values + j * m,
                             pool_target(fit) + j * m);
     }
     fit->nfev += rows;
@@ -272,7 +274,7 @@ take_residuals(Lockstep *self, Fit *fit, int rows, const double *values)
 static int
 open_pool(Lockstep *self, npy_intp m)
 {
-    if (fits_check_size(&self->fits, m) < 0) {
+    if (table_check_size(&self->table, m) < 0) {
         return -1;
     }
     if (pool_open(&self->pool, (int)m, self->size) < 0) {
@@ -282,7 +284,7 @@ open_pool(Lockstep *self, npy_intp m)
     /* The first answer is for the first fit alone. */
     self->pool.end = 1;
     pool_settle(&self->pool);
-    self->pool.end = self->fits.count;
+    self->pool.end = self->table.count;
     return 0;
 }
 
@@ -335,7 +337,7 @@ static PyObject *
 gather_jacobian_points(Lockstep *self)
 {
     const Pool *pool = &self->pool;
-    const int n = self->fits.n;
+    const int n = self->table.n;
     npy_intp rows = 0;
     npy_intp *index;
     double *x;
@@ -386,7 +388,7 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
     };
 
     if (PyArray_DIM(values, 1) != pool->m ||
-        PyArray_DIM(values, 2) != self->fits.n) {
+        PyArray_DIM(values, 2) != self->table.n) {
         PyErr_SetString(PyExc_ValueError,
                         "a Jacobian must have a row for each residual and a "
                         "column for each variable");
@@ -397,9 +399,9 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         Fit *fit = &pool->fits[i];
 
         if (pool_wants_jacobian(pool, fit)) {
-            convert_copy_matrix(&matrix, pool->m, self->fits.n,
+            copy_matrix(&matrix, pool->m, self->table.n,
                                 fit->jacobian);
-            fits_weigh_jacobian(&self->fits, fit->index, pool->m,
+            table_weigh_jacobian(&self->table, fit->index, pool->m,
                                 fit->jacobian);
             fit->njev++;
             matrix.first += PyArray_STRIDE(values, 0);
@@ -433,10 +435,7 @@ lockstep_set_epsfcn(PyObject *object, PyObject *type_num)
     if (number == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    if (self->fits.options.epsfcn < 0.0 &&
-        options_read_epsfcn(&self->fits.options, Py_None, (int)number) < 0) {
-        return NULL;
-    }
+    options_settle_epsfcn(&self->table.options, (int)number);
     Py_RETURN_NONE;
 }
 
@@ -464,6 +463,18 @@ static const PyMemberDef lockstep_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyObject *
+lockstep_options(PyObject *object, void *Py_UNUSED(closure))
+{
+    return table_options(&((Lockstep *)object)->table);
+}
+
+static const PyGetSetDef lockstep_getset[] = {
+    {"options", lockstep_options, NULL,
+     "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 int
 lockstep_add_type(PyObject *module)
 {
@@ -475,6 +486,7 @@ lockstep_add_type(PyObject *module)
         {Py_tp_dealloc, (void *)lockstep_dealloc},
         {Py_tp_methods, (void *)lockstep_methods},
         {Py_tp_members, (void *)lockstep_members},
+        {Py_tp_getset, (void *)lockstep_getset},
         {0, NULL},
     };
     PyType_Spec spec = {

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "argonne.h"
-#include "user/arrays.h"
+#include "user/answers.h"
 
 int
 one_call(One *one, const double *x, double *f)
@@ -15,7 +15,7 @@ one_call(One *one, const double *x, double *f)
     if (result == NULL) {
         return -1;
     }
-    finite = convert_residuals(result, one->fit.m, f);
+    finite = answers_residuals(result, one->fit.m, f);
     Py_DECREF(result);
     return finite;
 }
@@ -33,7 +33,7 @@ call_and_keep(One *one, const double *x, npy_intp column)
     if (result == NULL) {
         return NULL;
     }
-    array = convert_vector(result, one->fit.m);
+    array = answers_vector(result, one->fit.m);
     if (array == NULL) {
         Py_DECREF(result);
         return NULL;
@@ -74,7 +74,7 @@ take_residuals(One *one, const double *f, int finite)
 
     if (fit->lm.isa >= 0) {
         /* It may be too large for a double where none of them is. */
-        finite = isfinite(norm) || convert_all_finite(f, fit->m);
+        finite = isfinite(norm) || copy_all_finite(f, fit->m);
     }
     if (fit->lm.request == LM_TRIAL) {
         gil_leave_for(&one->call.gil, fit_work_of_step(fit));
@@ -126,7 +126,7 @@ evaluate_differences(One *one)
     double *displaced = fit->lm.trial; /* which is not wanted yet */
     int finite;
 
-    lm_steps(&fit->lm, one->options.epsfcn, fit->steps);
+    lm_steps(&fit->lm, one->given->options.epsfcn, fit->steps);
     for (npy_intp j = 0; j < fit->lm.n; j++) {
         double *place = fit->jacobian == NULL ? NULL
                                               : fit->jacobian + j * fit->m;
@@ -158,16 +158,16 @@ take_array(One *one)
     if (result == NULL) {
         return -1;
     }
-    array = convert_jacobian(result, call->dfun, fit->m, fit->lm.n,
+    array = answers_jacobian(result, call->dfun, fit->m, fit->lm.n,
                              call->col_deriv);
     if (array != NULL && fit->lm.isa >= 0) {
         status =
             factor_reduce_array(fit, array, call->col_deriv, &one->chunk);
     }
     else if (array != NULL) {
-        Matrix matrix = convert_matrix_of(array, call->col_deriv);
+        Matrix matrix = answers_matrix_of(array, call->col_deriv);
 
-        convert_copy_matrix(&matrix, fit->m, fit->lm.n, fit->jacobian);
+        copy_matrix(&matrix, fit->m, fit->lm.n, fit->jacobian);
         status = 0;
     }
     Py_XDECREF(array);
@@ -243,7 +243,7 @@ one_run(One *one)
     if (call_is_compiled(call)) {
         gil_leave(&call->gil);
     }
-    fit_begin(fit, &one->options, call->dfun == NULL);
+    fit_begin(fit, &one->given->options, call->dfun == NULL);
     fit->nfev = call->residuals == NULL; /* it told how many there are */
     status = ON_ARGONNE && fit->lm.isa < 0 ? argonne_run(one)
                                            : answer_all(one);

@@ -8,13 +8,12 @@
 #include "fit/fit.h"
 #include "kernels/tuning.h"
 #include "user/call.h"
-#include "user/options.h"
+#include "user/given.h"
 
 typedef struct {
     Fit fit;
     Call call;
-    Options options;
-    int full;         /* whether all results are wanted, or only x */
+    Given *given;     /* borrowed: what leastsq was called with */
     int first_finite; /* whether what func returned first is */
 
     double *room;            /* borrowed: ONE_ROOM doubles */
@@ -27,14 +26,14 @@ typedef struct {
     Chunk chunk;           /* of a fit by blocks */
 } One;
 
-/* Copy the start, a vector of float64, to where the solver may work on it. 0,
- * or -1 with an exception. */
-int one_copy_start(One *one, PyArrayObject *start);
+/* Copy the start to where the fit may work on it. 0, or -1 with an exception.
+ */
+int one_copy_start(One *one);
 
 /* Call func at the start if it is Python's, and take the memory that the size
- * of the problem asks for. *type_num becomes the NumPy type of func's result.
- * one_clear undoes it, also after a failure. 0, or -1 with an exception. */
-int one_open(One *one, int *type_num);
+ * of the problem asks for. one_clear undoes it, also after a failure. 0, or -1
+ * with an exception. */
+int one_open(One *one);
 
 void one_clear(One *one);
 

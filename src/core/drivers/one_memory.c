@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/answers.h"
 
 void
 one_clear(One *one)
@@ -29,16 +29,16 @@ allocate(PyArrayObject **array, npy_intp size)
 }
 
 int
-one_copy_start(One *one, PyArrayObject *start)
+one_copy_start(One *one)
 {
-    npy_intp n = PyArray_DIM(start, 0);
+    npy_intp n = one->given->n;
 
     one->fit.lm.n = (int)n;
     one->fit.lm.x = n > ONE_ROOM ? allocate(&one->x_memory, n) : one->room;
     if (one->fit.lm.x == NULL) {
         return -1;
     }
-    convert_copy_vector(start, one->fit.lm.x);
+    copy_vector(one->given->start, one->fit.lm.x);
     return 0;
 }
 
@@ -71,9 +71,9 @@ sizes_of(const One *one)
 
     return (Sizes){
         .vectors = fit_size(fit),
-        .f = kept || one->full ? 0 : m,
+        .f = kept || one->given->full ? 0 : m,
         .f_trial = kept ? 0 : m,
-        .jacobian = is_written_whole(one) && !one->full ? m * n : 0,
+        .jacobian = is_written_whole(one) && !one->given->full ? m * n : 0,
         .points = blocks && one->call.dfun == NULL ? n : 0,
         .chunk = blocks && one->call.dfun != NULL &&
                          one->call.derivatives == NULL
@@ -181,7 +181,7 @@ take_first(One *one, PyObject *value, PyArrayObject *array)
         return keep_open(&one->keep, &one->fit, value, array,
                          one->call.dfun == NULL);
     }
-    one->first_finite = convert_copy_vector(array, one->fit.f);
+    one->first_finite = copy_vector(array, one->fit.f);
     Py_DECREF(array);
     /* Not before: when it goes it may do anything to an array that it made. */
     Py_DECREF(value);
@@ -193,14 +193,14 @@ static int
 allocate_all(One *one)
 {
     Fit *fit = &one->fit;
-    const int isa = factor_isa(&one->options, fit->m, fit->lm.n);
+    const int isa = factor_isa(&one->given->options, fit->m, fit->lm.n);
 
     fit_shape(fit, fit->m, fit->lm.n, isa);
     if (isa >= 0) {
         one->chunk = factor_chunk(fit->m, fit->lm.n);
     }
     if (allocate_workspace(one) < 0 ||
-        (one->full && allocate_results(one) < 0)) {
+        (one->given->full && allocate_results(one) < 0)) {
         return -1;
     }
     if (isa < 0) {
@@ -210,20 +210,25 @@ allocate_all(One *one)
 }
 
 int
-one_open(One *one, int *type_num)
+one_open(One *one)
 {
+    const Given *given = one->given;
     Fit *fit = &one->fit;
     PyObject *value = NULL;
     PyArrayObject *array = NULL;
+    int type_num = NPY_DOUBLE;
 
-    *type_num = NPY_DOUBLE;
+    if (call_init(&one->call, given->func, given->dfun, given->args,
+                  given->col_deriv) < 0) {
+        return -1;
+    }
     if (one->call.residuals == NULL) {
         fit->nfev++;
         value = call_python(&one->call, one->call.func, fit->lm.x, fit->lm.n);
         if (value == NULL) {
             return -1;
         }
-        array = convert_first_residuals(value, fit->lm.n, type_num);
+        array = answers_first_residuals(value, fit->lm.n, &type_num);
         if (array == NULL) {
             goto error;
         }
@@ -233,7 +238,14 @@ one_open(One *one, int *type_num)
         allocate_all(one) < 0) {
         goto error;
     }
-    return array == NULL ? 0 : take_first(one, value, array);
+    if (array != NULL && take_first(one, value, array) < 0) {
+        return -1;
+    }
+    options_settle_epsfcn(&one->given->options, type_num);
+    if (given->diag != NULL) {
+        copy_vector(given->diag, fit->lm.diag);
+    }
+    return 0;
 
 error:
     Py_XDECREF(array);
@@ -265,7 +277,7 @@ one_hand_over(One *one)
     Fit *fit = &one->fit;
     int is_zero = 0;
 
-    if (!one->full) {
+    if (!one->given->full) {
         return 0;
     }
     if (one_keeps_arrays(one)) {

@@ -52,13 +52,13 @@ lay_out(Fit *fit, const Fit *model, double *memory, double *spare)
 static void
 begin(Pool *pool, Fit *fit)
 {
-    const Fits *table = pool->table;
+    const Table *table = pool->table;
     const size_t row = (size_t)table->n * sizeof(double);
 
     fit->index = pool->next++;
-    memcpy(fit->lm.x, fits_row(table->x0, fit->index), row);
+    memcpy(fit->lm.x, table_row(table->x0, fit->index), row);
     if (table->diag != NULL) {
-        memcpy(fit->lm.diag, fits_row(table->diag, fit->index), row);
+        memcpy(fit->lm.diag, table_row(table->diag, fit->index), row);
     }
     fit_begin(fit, &table->options, pool->differences);
 }
@@ -74,7 +74,7 @@ pool_refill(Pool *pool, Fit *fit)
 }
 
 int
-pool_together(const Fits *table, int m)
+pool_together(const Table *table, int m)
 {
     int width = 0;
 
@@ -130,7 +130,7 @@ pool_open(Pool *pool, int m, npy_intp size)
 static void
 store(Pool *pool, Fit *fit)
 {
-    fits_store(pool->table, fit);
+    table_store(pool->table, fit);
     pool->done++;
 }
 
@@ -158,7 +158,7 @@ pool_may_try(Pool *pool, Fit *fit)
     return 0;
 }
 
-/* Close the gaps that finished fits leave. Fits are exchanged, so that each
+/* Close the gaps that finished fits leave. Table are exchanged, so that each
  * keeps its memory. */
 static void
 close_gaps(Pool *pool)

@@ -8,7 +8,7 @@
 #include "fit/fit.h"
 
 typedef struct {
-    Fits *table;    /* borrowed: starts, options and results */
+    Table *table;    /* borrowed: starts, options and results */
     Fit *fits;      /* owned: `used` of them are under way */
     double *memory; /* owned: what the fits point to */
     npy_intp size;
@@ -41,7 +41,7 @@ void pool_settle(Pool *pool);
 int pool_refill(Pool *pool, Fit *fit);
 
 /* How many fits of m residuals go together best. */
-int pool_together(const Fits *table, int m);
+int pool_together(const Table *table, int m);
 
 /* Whether the trial point of a fit can be evaluated; if not, it is finished. */
 int pool_may_try(Pool *pool, Fit *fit);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "fit/covariance.h"
 #include "minpack.h"
 #include "user/residuals.h"
@@ -41,7 +41,7 @@ take_rows(PyArrayObject **target, PyObject *object, npy_intp count)
 }
 
 static int
-take_given(Fits *fits, PyObject *given)
+take_given(Table *table, PyObject *given)
 {
     PyArrayObject *x0;
 
@@ -59,29 +59,23 @@ take_given(Fits *fits, PyObject *given)
                         "x0 must be a float64 table, a row for each fit");
         return -1;
     }
-    fits->x0 = (PyArrayObject *)Py_NewRef(x0);
-    fits->count = PyArray_DIM(x0, 0);
-    fits->n = (int)PyArray_DIM(x0, 1);
-    if (take_rows(&fits->diag, PyTuple_GET_ITEM(given, 1), fits->count) < 0 ||
-        take_rows(&fits->weights, PyTuple_GET_ITEM(given, 2), fits->count) <
+    table->x0 = (PyArrayObject *)Py_NewRef(x0);
+    table->count = PyArray_DIM(x0, 0);
+    table->n = (int)PyArray_DIM(x0, 1);
+    if (take_rows(&table->weights, PyTuple_GET_ITEM(given, 2), table->count) <
             0 ||
-        take_rows(&fits->ydata, PyTuple_GET_ITEM(given, 3), fits->count) < 0) {
+        take_rows(&table->ydata, PyTuple_GET_ITEM(given, 3), table->count) < 0) {
         return -1;
     }
-    if (fits->diag != NULL && PyArray_DIM(fits->diag, 1) != fits->n) {
-        PyErr_SetString(PyExc_ValueError, "diag must be as wide as x0");
-        return -1;
-    }
-    fits->options.mode = fits->diag == NULL ? 1 : 2;
     return 0;
 }
 
 static int
-take_results(Fits *fits, PyObject *results)
+take_results(Table *table, PyObject *results)
 {
     PyArrayObject **const targets[] = {
-        &fits->x,     &fits->ier,     &fits->nfev,  &fits->njev,
-        &fits->fnorm, &fits->squares, &fits->cov_x,
+        &table->x,     &table->ier,     &table->nfev,  &table->njev,
+        &table->fnorm, &table->squares, &table->cov_x,
     };
     const int types[] = {NPY_DOUBLE, NPY_INT,    NPY_INT,   NPY_INT,
                          NPY_DOUBLE, NPY_DOUBLE, NPY_DOUBLE};
@@ -94,14 +88,14 @@ take_results(Fits *fits, PyObject *results)
     }
     for (int i = 0; i < 7; i++) {
         PyObject *array = PyTuple_GET_ITEM(results, i);
-        int fit = is_table(array, types[i], dimensions[i], fits->count) &&
+        int fit = is_table(array, types[i], dimensions[i], table->count) &&
                   PyArray_ISCARRAY((PyArrayObject *)array);
 
         if (i >= optional && array == Py_None) {
             continue;
         }
         for (int axis = 1; fit && axis < dimensions[i]; axis++) {
-            fit = PyArray_DIM((PyArrayObject *)array, axis) == fits->n;
+            fit = PyArray_DIM((PyArrayObject *)array, axis) == table->n;
         }
         if (!fit) {
             PyErr_SetString(PyExc_ValueError,
@@ -114,65 +108,81 @@ take_results(Fits *fits, PyObject *results)
     return 0;
 }
 
+/* Read the options and diag; improper ones are an error before any fit. */
 static int
-take_options(Options *options, PyObject *values)
+take_options(Table *table, PyObject *values, PyObject *diag, int has_jacobian)
 {
     PyObject *const *items;
+    PyObject *improper;
+    int status;
 
     if (!PyTuple_Check(values) || PyTuple_GET_SIZE(values) != 7) {
         PyErr_SetString(PyExc_TypeError, "the options must be a tuple of 7");
         return -1;
     }
     items = &PyTuple_GET_ITEM(values, 0);
-    if (options_read(options, items) < 0 ||
-        options_read_qr(options, items[6]) < 0) {
+    if (options_read(&table->options, items, items[6], table->n, has_jacobian) <
+            0 ||
+        options_read_diag(&table->options, diag, table->count, table->n,
+                          &table->diag) < 0) {
         return -1;
     }
-    options->epsfcn = -1.0;
-    if (items[5] == Py_None) {
-        return 0;
-    }
-    if (options_read_epsfcn(options, items[5], NPY_DOUBLE) < 0) {
+    improper = options_improper(&table->options, table->n, table->diag);
+    if (improper == NULL) {
         return -1;
     }
-    /* Whatever is below the machine epsilon stands for that. */
-    options->epsfcn = fmax(options->epsfcn, 0.0);
-    return 0;
+    status = PyUnicode_GET_LENGTH(improper) == 0 ? 0 : -1;
+    if (status < 0) {
+        PyErr_Format(PyExc_TypeError, "Improper input parameters. %U",
+                     improper);
+    }
+    Py_DECREF(improper);
+    return status;
 }
 
 int
-fits_init(Fits *fits, PyObject *given, PyObject *results, PyObject *options)
+table_init(Table *table, PyObject *given, PyObject *results, PyObject *options,
+          int has_jacobian)
 {
-    if (take_given(fits, given) < 0 || take_results(fits, results) < 0) {
+    if (take_given(table, given) < 0 || take_results(table, results) < 0) {
         return -1;
     }
-    return take_options(&fits->options, options);
+    return take_options(table, options, PyTuple_GET_ITEM(given, 1),
+                        has_jacobian);
+}
+
+PyObject *
+table_options(const Table *table)
+{
+    return Py_BuildValue("{sdsdsdsi}", "ftol", table->options.ftol, "xtol",
+                         table->options.xtol, "gtol", table->options.gtol,
+                         "maxfev", table->options.maxfev);
 }
 
 void
-fits_clear(Fits *fits)
+table_clear(Table *table)
 {
-    Py_CLEAR(fits->x0);
-    Py_CLEAR(fits->diag);
-    Py_CLEAR(fits->weights);
-    Py_CLEAR(fits->ydata);
-    Py_CLEAR(fits->x);
-    Py_CLEAR(fits->ier);
-    Py_CLEAR(fits->nfev);
-    Py_CLEAR(fits->njev);
-    Py_CLEAR(fits->fnorm);
-    Py_CLEAR(fits->squares);
-    Py_CLEAR(fits->cov_x);
+    Py_CLEAR(table->x0);
+    Py_CLEAR(table->diag);
+    Py_CLEAR(table->weights);
+    Py_CLEAR(table->ydata);
+    Py_CLEAR(table->x);
+    Py_CLEAR(table->ier);
+    Py_CLEAR(table->nfev);
+    Py_CLEAR(table->njev);
+    Py_CLEAR(table->fnorm);
+    Py_CLEAR(table->squares);
+    Py_CLEAR(table->cov_x);
 }
 
 int
-fits_check_size(const Fits *fits, npy_intp m)
+table_check_size(const Table *table, npy_intp m)
 {
-    if (m < fits->n) {
+    if (m < table->n) {
         PyErr_Format(PyExc_TypeError,
                      "Improper input: the number of variables N=%d must not "
                      "exceed the number of residuals M=%zd",
-                     fits->n, (Py_ssize_t)m);
+                     table->n, (Py_ssize_t)m);
         return -1;
     }
     if (m > INT_MAX) {
@@ -183,8 +193,8 @@ fits_check_size(const Fits *fits, npy_intp m)
             (Py_ssize_t)m, INT_MAX);
         return -1;
     }
-    if ((fits->weights != NULL && PyArray_DIM(fits->weights, 1) != m) ||
-        (fits->ydata != NULL && PyArray_DIM(fits->ydata, 1) != m)) {
+    if ((table->weights != NULL && PyArray_DIM(table->weights, 1) != m) ||
+        (table->ydata != NULL && PyArray_DIM(table->ydata, 1) != m)) {
         PyErr_Format(PyExc_ValueError,
                      "weights must have a column for each residual, of which "
                      "there are %zd",
@@ -195,11 +205,14 @@ fits_check_size(const Fits *fits, npy_intp m)
 }
 
 double *
-fits_row(PyArrayObject *array, npy_intp fit)
+table_row(PyArrayObject *array, npy_intp fit)
 {
-    npy_intp row = PyArray_DIM(array, 0) == 1 ? 0 : fit;
+    double *first = PyArray_DATA(array);
 
-    return (double *)PyArray_DATA(array) + row * PyArray_DIM(array, 1);
+    if (PyArray_NDIM(array) == 1 || PyArray_DIM(array, 0) == 1) {
+        return first;
+    }
+    return first + fit * PyArray_DIM(array, 1);
 }
 
 /* values *= weights, where zero says that a value is missing. */
@@ -212,11 +225,11 @@ weigh(int m, const double *weights, double *values)
 }
 
 void
-fits_take_residuals(const Fits *fits, npy_intp fit, int m,
+table_take_residuals(const Table *table, npy_intp fit, int m,
                     const double *values, double *f)
 {
-    if (fits->ydata != NULL) {
-        const double *y = fits_row(fits->ydata, fit);
+    if (table->ydata != NULL) {
+        const double *y = table_row(table->ydata, fit);
 
         for (npy_intp i = 0; i < m; i++) {
             f[i] = values[i] - y[i];
@@ -225,40 +238,40 @@ fits_take_residuals(const Fits *fits, npy_intp fit, int m,
     else if (f != values) {
         memcpy(f, values, (size_t)m * sizeof(double));
     }
-    if (fits->weights != NULL) {
-        weigh(m, fits_row(fits->weights, fit), f);
+    if (table->weights != NULL) {
+        weigh(m, table_row(table->weights, fit), f);
     }
 }
 
 void
-fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac)
+table_weigh_jacobian(const Table *table, npy_intp fit, int m, double *fjac)
 {
-    if (fits->weights == NULL) {
+    if (table->weights == NULL) {
         return;
     }
-    for (npy_intp j = 0; j < fits->n; j++) {
-        weigh(m, fits_row(fits->weights, fit), fjac + j * m);
+    for (npy_intp j = 0; j < table->n; j++) {
+        weigh(m, table_row(table->weights, fit), fjac + j * m);
     }
 }
 
 void
-fits_store(Fits *fits, const Fit *fit)
+table_store(Table *table, const Fit *fit)
 {
     const LmFit *lm = &fit->lm;
     const npy_intp n = lm->n, index = fit->index;
 
-    memcpy((double *)PyArray_DATA(fits->x) + index * n, lm->x,
+    memcpy((double *)PyArray_DATA(table->x) + index * n, lm->x,
            (size_t)n * sizeof(double));
-    ((int *)PyArray_DATA(fits->ier))[index] = lm->info;
-    ((int *)PyArray_DATA(fits->nfev))[index] = fit->nfev;
-    ((int *)PyArray_DATA(fits->njev))[index] = fit->njev;
-    ((double *)PyArray_DATA(fits->fnorm))[index] = lm_norm(lm, fit->m, fit->f);
-    if (fits->squares != NULL) {
-        ((double *)PyArray_DATA(fits->squares))[index] =
-            model_sum(fit->f, fit->m);
+    ((int *)PyArray_DATA(table->ier))[index] = lm->info;
+    ((int *)PyArray_DATA(table->nfev))[index] = fit->nfev;
+    ((int *)PyArray_DATA(table->njev))[index] = fit->njev;
+    ((double *)PyArray_DATA(table->fnorm))[index] = lm_norm(lm, fit->m, fit->f);
+    if (table->squares != NULL) {
+        ((double *)PyArray_DATA(table->squares))[index] =
+            residuals_sum(fit->f, fit->m);
     }
-    if (fits->cov_x != NULL) {
-        double *cov_x = (double *)PyArray_DATA(fits->cov_x) + index * n * n;
+    if (table->cov_x != NULL) {
+        double *cov_x = (double *)PyArray_DATA(table->cov_x) + index * n * n;
 
         if (lm->info < 1 || lm->info > 4 ||
             !covariance_of(lm->n, lm->r, lm->ldr, lm->ipvt, cov_x, lm->work)) {

@@ -13,40 +13,44 @@ typedef struct {
     Options options; /* epsfcn is negative until func's dtype is known */
 
     PyArrayObject *x0;      /* strong, (count, n) */
-    PyArrayObject *diag;    /* strong; NULL, or (count or 1, n) */
+    PyArrayObject *diag;    /* strong; NULL, or (n,), or (count, n) */
     PyArrayObject *weights; /* strong; NULL, or (count or 1, m) */
     PyArrayObject *ydata;   /* strong; NULL, or (count or 1, m) */
 
     /* Strong, a row or element for each fit; what is not finished is left
      * alone. The last two may be NULL. */
     PyArrayObject *x, *ier, *nfev, *njev, *fnorm, *squares, *cov_x;
-} Fits;
+} Table;
 
 /* Read (x0, diag, weights, ydata),
  * (x, ier, nfev, njev, fnorm, squares, cov_x) and
  * (ftol, xtol, gtol, factor, maxfev, epsfcn, qr); None stands for what is not
- * given or wanted. `fits` is all zero before; fits_clear undoes it, also after
- * a failure. 0, or -1 with an exception. */
-int fits_init(Fits *fits, PyObject *given, PyObject *results,
-              PyObject *options);
+ * given or wanted. diag and the options are the user's, the rest are tables of
+ * float64. `table` is all zero before; table_clear undoes it, also after a
+ * failure. 0, or -1 with an exception. */
+int table_init(Table *table, PyObject *given, PyObject *results,
+              PyObject *options, int has_jacobian);
 
-void fits_clear(Fits *fits);
+/* What messages speak of, by name: a new dict, or NULL with an exception. */
+PyObject *table_options(const Table *table);
+
+void table_clear(Table *table);
 
 /* Whether m residuals fit n, weights and ydata. 0, or -1 with an exception. */
-int fits_check_size(const Fits *fits, npy_intp m);
+int table_check_size(const Table *table, npy_intp m);
 
-/* The row of an array of Fits that belongs to a fit. */
-double *fits_row(PyArrayObject *array, npy_intp fit);
+/* The row of an array of Table that belongs to a fit. */
+double *table_row(PyArrayObject *array, npy_intp fit);
 
 /* The residuals f of what func returned, which may be there already: the
  * difference to ydata, then the weights. What weighs nothing is zero, also where it is NaN. Needs no GIL. */
-void fits_take_residuals(const Fits *fits, npy_intp fit, int m,
+void table_take_residuals(const Table *table, npy_intp fit, int m,
                          const double *values, double *f);
 
 /* The weights for the rows of a column-major Jacobian. Needs no GIL. */
-void fits_weigh_jacobian(const Fits *fits, npy_intp fit, int m, double *fjac);
+void table_weigh_jacobian(const Table *table, npy_intp fit, int m, double *fjac);
 
 /* Write the results of a fit that has ended. Needs no GIL. */
-void fits_store(Fits *fits, const Fit *fit);
+void table_store(Table *table, const Fit *fit);
 
 #endif /* PYMINPACK_DRIVERS_TABLE_H */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "user/compiled.h"
 #include "drivers/pool.h"
 #include "types.h"
@@ -21,7 +21,7 @@
 
 typedef struct {
     PyObject ob_base;
-    Fits fits;
+    Table table;
     PyObject *func;      /* strong */
     PyObject *dfun;      /* strong; NULL: differences */
     PyArrayObject *data; /* strong; NULL, or a row for each fit */
@@ -81,19 +81,18 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     atomic_init(&self->next, 0);
     atomic_init(&self->done, 0);
     atomic_init(&self->stop, 0);
-    if (fits_init(&self->fits, given, results, options) < 0 ||
-        fits_check_size(&self->fits, function->m) < 0) {
+    self->table.options.isa =
+        types_state(PyType_GetModule(type))->isa;
+    if (table_init(&self->table, given, results, options, dfun != Py_None) < 0 ||
+        table_check_size(&self->table, function->m) < 0) {
         goto error;
     }
-    if (self->fits.options.epsfcn < 0.0) {
-        /* None never fails. */
-        (void)options_read_epsfcn(&self->fits.options, Py_None, NPY_DOUBLE);
-    }
+    options_settle_epsfcn(&self->table.options, NPY_DOUBLE);
     if (data != Py_None) {
         if (!PyArray_CheckExact(data) ||
             PyArray_NDIM((PyArrayObject *)data) < 1 ||
             !PyArray_ISCARRAY_RO((PyArrayObject *)data) ||
-            PyArray_DIM((PyArrayObject *)data, 0) != self->fits.count ||
+            PyArray_DIM((PyArrayObject *)data, 0) != self->table.count ||
             PyDataType_REFCHK(PyArray_DESCR((PyArrayObject *)data))) {
             PyErr_SetString(PyExc_ValueError,
                             "data must be a C-contiguous array without "
@@ -117,7 +116,7 @@ batch_dealloc(PyObject *object)
     Batch *self = (Batch *)object;
     PyTypeObject *type = Py_TYPE(object);
 
-    fits_clear(&self->fits);
+    table_clear(&self->table);
     Py_CLEAR(self->func);
     Py_CLEAR(self->dfun);
     Py_CLEAR(self->data);
@@ -132,10 +131,10 @@ open_worker(Batch *self, Worker *worker)
     worker->func = compiled_function(self->func);
     worker->dfun = self->dfun == NULL ? NULL : compiled_function(self->dfun);
     worker->gil.stop = &self->stop;
-    worker->pool.table = &self->fits;
+    worker->pool.table = &self->table;
     worker->pool.differences = worker->dfun == NULL;
     return pool_open(&worker->pool, worker->func->m,
-                     pool_together(&self->fits, worker->func->m));
+                     pool_together(&self->table, worker->func->m));
 }
 
 /* What a function gets as p for a fit. */
@@ -162,7 +161,7 @@ run_residuals(const Batch *self, Worker *worker, Fit *fit, const double *x,
     if (status < 0) {
         return status;
     }
-    fits_take_residuals(&self->fits, fit->index, fit->m, f, f);
+    table_take_residuals(&self->table, fit->index, fit->m, f, f);
     return 0;
 }
 
@@ -179,10 +178,10 @@ run_jacobian(const Batch *self, Worker *worker, Fit *fit)
         status = dfun->jacobian(data_of(self, dfun, fit->index), fit->m,
                                 fit->lm.n, fit->lm.x, fit->f, fit->jacobian,
                                 fit->m, 2);
-        fits_weigh_jacobian(&self->fits, fit->index, fit->m, fit->jacobian);
+        table_weigh_jacobian(&self->table, fit->index, fit->m, fit->jacobian);
         return Py_MIN(status, 0);
     }
-    lm_steps(&fit->lm, self->fits.options.epsfcn, fit->steps);
+    lm_steps(&fit->lm, self->table.options.epsfcn, fit->steps);
     for (npy_intp j = 0; j < fit->lm.n && status == 0; j++) {
         if (gil_is_interrupted(&worker->gil)) {
             return 0; /* which the caller sees, too */
@@ -236,8 +235,8 @@ take_portion(Batch *self, Worker *worker)
     timespec_get(&worker->begun, TIME_UTC);
     publish(self, worker);
     first = atomic_fetch_add(&self->next, worker->portion);
-    pool->next = (npy_intp)Py_MIN(first, self->fits.count);
-    pool->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
+    pool->next = (npy_intp)Py_MIN(first, self->table.count);
+    pool->end = (npy_intp)Py_MIN(first + worker->portion, self->table.count);
 }
 
 /* Answer what a fit waits for. 0, or -1 where the fits are to end. */
@@ -259,7 +258,7 @@ answer(Batch *self, Worker *worker, Fit *fit)
             self, worker, fit,
             fit->lm.request == LM_TRIAL ? fit->lm.trial : fit->lm.x,
             pool_target(fit), 1);
-        finite = status == 0 && convert_all_finite(pool_target(fit), fit->m);
+        finite = status == 0 && copy_all_finite(pool_target(fit), fit->m);
     }
     if (worker->gil.interrupted) {
         return -1;
@@ -343,7 +342,7 @@ batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
         }
         if (!PyErr_Occurred()) {
             result =
-                PyBool_FromLong(atomic_load(&self->next) < self->fits.count &&
+                PyBool_FromLong(atomic_load(&self->next) < self->table.count &&
                                 !atomic_load(&self->stop));
         }
     }
@@ -364,6 +363,12 @@ batch_get_done(PyObject *object, void *Py_UNUSED(closure))
     return PyLong_FromLongLong(atomic_load(&((Batch *)object)->done));
 }
 
+static PyObject *
+batch_options(PyObject *object, void *Py_UNUSED(closure))
+{
+    return table_options(&((Batch *)object)->table);
+}
+
 static const PyMethodDef batch_methods[] = {
     {"run", batch_run, METH_NOARGS,
      "run($self, /)\n--\n\nMake fits for a while; whether some are left to begin."},
@@ -374,6 +379,8 @@ static const PyMethodDef batch_methods[] = {
 
 static const PyGetSetDef batch_getset[] = {
     {"done", batch_get_done, NULL, "How many fits are finished.", NULL},
+    {"options", batch_options, NULL,
+     "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "kernels/tuning.h"
-#include "user/arrays.h"
+#include "user/answers.h"
 
 int
 factor_isa(const Options *options, int m, int n)
@@ -94,7 +94,7 @@ still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv,
         PyArray_TYPE(array) != NPY_DOUBLE || !PyArray_ISBEHAVED_RO(array)) {
         return 0;
     }
-    now = convert_matrix_of(array, col_deriv);
+    now = answers_matrix_of(array, col_deriv);
     return now.first == matrix->first && now.down == matrix->down &&
            now.right == matrix->right;
 }
@@ -107,7 +107,7 @@ static int
 reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv,
               const Chunk *chunk)
 {
-    const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
+    const Matrix matrix = answers_matrix_of(jacobian, col_deriv);
     LmFit *lm = &fit->lm;
 
     for (npy_intp first = 0; first < fit->m; first += chunk->rows) {
@@ -149,7 +149,7 @@ factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv,
         status = reduce_chunks(fit, jacobian, col_deriv, chunk);
     }
     else {
-        const Matrix matrix = convert_matrix_of(jacobian, col_deriv);
+        const Matrix matrix = answers_matrix_of(jacobian, col_deriv);
         int64_t strides[2];
         const double *lowest = lay_of(&matrix, 0, fit->m, lm->n, strides);
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 
 /* Whether R is finite. Its columns have the norms of the Jacobian's, so that
  * it has a NaN or infinity whenever that had. */
@@ -11,7 +11,7 @@ static int
 triangle_is_finite(const LmFit *lm)
 {
     for (Py_ssize_t j = 0; j < lm->n; j++) {
-        if (!convert_all_finite(lm->r + j * lm->ldr, j + 1)) {
+        if (!copy_all_finite(lm->r + j * lm->ldr, j + 1)) {
             return 0;
         }
     }
@@ -52,12 +52,12 @@ finite_after_trial(Fit *fit, int residuals_finite)
     size_t n = (size_t)fit->lm.n;
     size_t m = (size_t)fit->m;
 
-    if (residuals_finite && convert_all_finite(fit->lm.trial, fit->lm.n)) {
+    if (residuals_finite && copy_all_finite(fit->lm.trial, fit->lm.n)) {
         return 0;
     }
     fit->strayed = 1;
-    if (!convert_all_finite(fit->lm.x, fit->lm.n) ||
-        !convert_all_finite(fit->f, fit->m)) {
+    if (!copy_all_finite(fit->lm.x, fit->lm.n) ||
+        !copy_all_finite(fit->f, fit->m)) {
         return 0;
     }
     if (fit->last_finite == NULL) {
@@ -82,8 +82,8 @@ finite_restore(Fit *fit)
     size_t n = (size_t)fit->lm.n;
     size_t m = (size_t)fit->m;
 
-    if (convert_all_finite(fit->lm.x, fit->lm.n) &&
-        (!fit->strayed || convert_all_finite(fit->f, fit->m))) {
+    if (copy_all_finite(fit->lm.x, fit->lm.n) &&
+        (!fit->strayed || copy_all_finite(fit->f, fit->m))) {
         return 1;
     }
     if (fit->saved) {

@@ -1,60 +1,54 @@
-/* What a user's function returned, as doubles in memory of our own. */
+/* Numbers of the user's, as doubles: what was given as an argument, and what a
+ * function returned. Nothing else converts an object of the user's.
+ *
+ * A conversion may run code of the user's, which may change or destroy the
+ * object, the list that holds it, or the memory that it stands for. So lists
+ * are looked at as they were at the beginning, elements are converted in a
+ * copy of their array, and whoever calls one of these holds `value` until the
+ * values have been read: an array that is returned may share its memory,
+ * unless it says that it does not. */
 #ifndef PYMINPACK_USER_ARRAYS_H
 #define PYMINPACK_USER_ARRAYS_H
 
 #include "numpy_api.h"
+#include "user/copy.h"
 
-/* func's first result, from which the number of residuals is learnt: a new
- * reference to a vector of native float64 of any stride, with at least `least`
- * elements; may be `value` itself. *type_num becomes the NumPy type that the
- * values had. NULL with an exception for anything else. */
-PyArrayObject *convert_first_residuals(PyObject *value, npy_intp least,
-                                       int *type_num);
+/* What counts as numbers beside booleans, integers and floats: Python objects
+ * that float() takes and that are no text, and with ARRAYS_DATA dates, None,
+ * which is NaN, and text. */
+enum { ARRAYS_REAL, ARRAYS_OBJECTS, ARRAYS_DATA };
+
+/* Where a value comes from. */
+typedef struct {
+    const char *name;      /* borrowed: of the argument or the function */
+    int returned;          /* by that function; 0: given as that argument */
+    int kinds;             /* ARRAYS_REAL, ARRAYS_OBJECTS or ARRAYS_DATA */
+    Py_ssize_t most_inner; /* items of inner sequences to look into */
+} Source;
+
+/* Items of inner sequences that are looked into: of what a function returned,
+ * where none is legal, to name the shape; and of what was given. */
+#define ARRAYS_INNER_RETURNED ((Py_ssize_t)1 << 22)
+#define ARRAYS_INNER_GIVEN ((Py_ssize_t)1 << 26)
 
 /* Whether an object is a float64 vector that can be read as it is. */
-int convert_is_vector(PyObject *object);
+int arrays_is_vector(PyObject *object);
 
-/* Whether there is no NaN and no infinity among the values. */
-int convert_all_finite(const double *values, npy_intp size);
+/* The array that NumPy makes of an object, no subclass, of any dtype. A new
+ * reference, perhaps to `value`, or NULL with an exception. *is_new, unless
+ * NULL, becomes whether nobody else can have it or its memory. */
+PyArrayObject *arrays_any(PyObject *value, const Source *source, int *is_new);
 
-/* Copy a vector of float64 of any stride. `out` has room for all of it.
- * Returns whether all of it is finite. */
-int convert_copy_vector(PyArrayObject *array, double *out);
+/* The same for numbers: TypeError for any other. They have the type that they
+ * come in, for arrays_to_doubles. */
+PyArrayObject *arrays_real(PyObject *value, const Source *source, int *is_new);
 
-/* Copy doubles that will not be read again before many others. */
-void convert_copy_past_caches(const double *values, npy_intp size,
-                              double *out);
+/* The array as native float64, aligned, of any strides; may be `array` itself.
+ * Steals the reference. A new reference, or NULL with an exception. */
+PyArrayObject *arrays_to_doubles(PyArrayObject *array, const Source *source);
 
-/* Convert and copy func's result, which must have `size` elements. Returns
- * whether all of them are finite, or -1 with an exception set; then `out` may
- * be partly written. */
-int convert_residuals(PyObject *value, npy_intp size, double *out);
-
-/* func's result, which must have `size` elements: a new reference to a vector
- * of native float64 of any stride, perhaps `value` itself, or of any elements
- * of it. NULL with an exception. */
-PyArrayObject *convert_vector(PyObject *value, npy_intp size);
-
-/* Convert Dfun's result: a new reference to an array of native float64 of any
- * strides, perhaps `value` itself. Its shape must be (m, n), with `col_deriv`
- * (n, m); for n = 1 also (m,). `dfun` is for the message. NULL with an
- * exception. */
-PyArrayObject *convert_jacobian(PyObject *value, PyObject *dfun, npy_intp m,
-                                npy_intp n, int col_deriv);
-
-/* Where the elements of a Jacobian lie: the first one, and the bytes from one
- * to the next down a column and along a row. */
-typedef struct {
-    const char *first;
-    npy_intp down;
-    npy_intp right;
-} Matrix;
-
-/* How convert_jacobian's array lies in memory. */
-Matrix convert_matrix_of(PyArrayObject *array, int col_deriv);
-
-/* Copy an m by n matrix to the column-major `out`. */
-void convert_copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n,
-                         double *out);
+/* Numbers as a C-contiguous array of float64, aligned, that nobody else has,
+ * nor its memory: a new reference, or NULL with an exception. */
+PyArrayObject *arrays_own(PyObject *value, const Source *source);
 
 #endif /* PYMINPACK_USER_ARRAYS_H */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "user/arrays.h"
+#include "user/copy.h"
 #include "user/unshared.h"
 
 int
@@ -152,7 +152,7 @@ call_compiled(Call *call, int n, const double *x, double *f, int iflag)
                                       iflag)) < 0) {
         return -1;
     }
-    return convert_all_finite(f, function->m);
+    return copy_all_finite(f, function->m);
 }
 
 int

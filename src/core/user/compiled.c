@@ -3,6 +3,7 @@
  * as long as they are called. Nothing of it ever changes. */
 #include "user/compiled.h"
 #include "types.h"
+#include "user/arrays.h"
 
 #include <limits.h>
 #include <math.h>
@@ -215,45 +216,69 @@ compiled_function(PyObject *object)
     return &((Compiled *)object)->function;
 }
 
+/* 0, or -1 with an exception where a function lacks data that it reads. */
+static int
+check_data(const CompiledFunction *function, PyObject *object)
+{
+    if (function == NULL || function->k < 0 ||
+        ((Compiled *)object)->data != Py_None) {
+        return 0;
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "a compiled function reads k = %zd numbers of data, and has "
+                 "none",
+                 function->k);
+    return -1;
+}
+
+int
+compiled_settle(PyObject *func, PyObject **dfun, PyObject *args)
+{
+    const CompiledFunction *residuals = compiled_function(func);
+    const CompiledFunction *derivatives;
+
+    if (residuals != NULL && *dfun == NULL && residuals->jacobian != NULL) {
+        *dfun = func;
+    }
+    derivatives = *dfun == NULL ? NULL : compiled_function(*dfun);
+    if (residuals != NULL && (*dfun == NULL || derivatives != NULL) &&
+        !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a compiled function takes no args; give it data");
+        return -1;
+    }
+    if (check_data(residuals, func) < 0 ||
+        check_data(derivatives, *dfun) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
 /* A copy of x as a vector of float64 that is no longer than m: a new
  * reference, or NULL with an exception. */
 static PyArrayObject *
 copy_point(PyObject *value, int m)
 {
-    PyArrayObject *array =
-        (PyArrayObject *)PyArray_FromAny(value, NULL, 0, 0, 0, NULL);
-    PyObject *x = NULL;
+    const Source source = {"x", 0, ARRAYS_REAL, ARRAYS_INNER_GIVEN};
+    PyArrayObject *x = arrays_own(value, &source);
 
-    if (array == NULL) {
+    if (x == NULL) {
         return NULL;
     }
-    if (!PyArray_ISBOOL(array) && !PyArray_ISINTEGER(array) &&
-        !PyArray_ISFLOAT(array)) {
-        PyErr_Format(PyExc_TypeError,
-                     "x must be real numbers, not of dtype %S",
-                     (PyObject *)PyArray_DESCR(array));
-        goto cleanup;
-    }
-    if (PyArray_NDIM(array) > 1) {
+    if (PyArray_NDIM(x) > 1) {
         PyErr_Format(PyExc_ValueError,
                      "x must be a vector, and has %d dimensions",
-                     PyArray_NDIM(array));
-        goto cleanup;
+                     PyArray_NDIM(x));
+        Py_CLEAR(x);
     }
-    if (PyArray_SIZE(array) < 1 || PyArray_SIZE(array) > m) {
+    else if (PyArray_SIZE(x) < 1 || PyArray_SIZE(x) > m) {
         PyErr_Format(PyExc_ValueError,
                      "x must have at least one element and at most m=%d, and "
                      "has %zd",
-                     m, (Py_ssize_t)PyArray_SIZE(array));
-        goto cleanup;
+                     m, (Py_ssize_t)PyArray_SIZE(x));
+        Py_CLEAR(x);
     }
-    x = PyArray_FromArray(array, PyArray_DescrFromType(NPY_DOUBLE),
-                          NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY |
-                              NPY_ARRAY_ENSUREARRAY | NPY_ARRAY_FORCECAST);
-
-cleanup:
-    Py_DECREF(array);
-    return (PyArrayObject *)x;
+    return x;
 }
 
 /* An array of NaN, which shows what the user's function does not write: a new

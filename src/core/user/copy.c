@@ -1,4 +1,5 @@
-#include "user/arrays.h"
+#include "user/copy.h"
+
 #include "kernels/tuning.h"
 
 #include <stdint.h>
@@ -21,7 +22,7 @@ carry_if_not_finite(double value)
 }
 
 int
-convert_all_finite(const double *values, npy_intp size)
+copy_all_finite(const double *values, npy_intp size)
 {
     uint64_t carries = 0;
 
@@ -60,7 +61,7 @@ copy_and_look(const double *restrict in, npy_intp size, double *restrict out)
 }
 
 int
-convert_copy_vector(PyArrayObject *array, double *out)
+copy_vector(PyArrayObject *array, double *out)
 {
     npy_intp size = PyArray_SIZE(array);
     const char *in = PyArray_BYTES(array);
@@ -72,13 +73,13 @@ convert_copy_vector(PyArrayObject *array, double *out)
     for (npy_intp i = 0; i < size; i++) {
         out[i] = *(const double *)(in + i * stride);
     }
-    return convert_all_finite(out, size);
+    return copy_all_finite(out, size);
 }
 
 /* Where the processor can write around its caches, memory is not read before
  * it is written to. */
 void
-convert_copy_past_caches(const double *values, npy_intp size, double *out)
+copy_past_caches(const double *values, npy_intp size, double *out)
 {
     npy_intp i = 0;
 
@@ -100,7 +101,7 @@ convert_copy_past_caches(const double *values, npy_intp size, double *out)
 }
 
 void
-convert_copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n, double *out)
+copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n, double *out)
 {
     /* Blocks of rows, so that lines of cache fetched for one column of a
      * row-major matrix are still there for the next. */

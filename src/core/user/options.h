@@ -1,5 +1,5 @@
-/* The options of a fit that are MINPACK's, and how its Jacobian is factored.
- */
+/* The options of a fit: what there is, and what each may be, is in the table
+ * of options.c, for one fit and for many. */
 #ifndef PYMINPACK_USER_OPTIONS_H
 #define PYMINPACK_USER_OPTIONS_H
 
@@ -13,16 +13,41 @@ typedef struct {
     int maxfev;
     int mode; /* 1: MINPACK scales; 2: diag is the user's */
     int qr;   /* QR_AUTO, QR_MINPACK or QR_BLOCKED */
+    int isa;  /* the processor's instruction set, as minpack/ counts them */
 } Options;
 
-/* Read ftol, xtol, gtol, factor and maxfev. 0, or -1 with an exception. */
-int options_read(Options *options, PyObject *const *args);
+/* Read ftol, xtol, gtol, factor, maxfev and epsfcn, which `values` are, and
+ * qr. A maxfev that is not positive becomes the usual one for n variables;
+ * epsfcn is negative where it is None. Improper values are for
+ * options_improper. 0, or -1 with an exception. */
+int options_read(Options *options, PyObject *const *values, PyObject *qr,
+                 npy_intp n, int has_jacobian);
 
-/* Read how the Jacobian is to be factored. 0, or -1 with an exception. */
-int options_read_qr(Options *options, PyObject *qr);
+/* Read diag for n variables of one fit, `count` 0, or of so many. *diag
+ * becomes a new reference to an array that nobody else has, (n,) or
+ * (count, n); or NULL where it is None. Sets the mode. 0, or -1 with an
+ * exception. */
+int options_read_diag(Options *options, PyObject *value, npy_intp count,
+                      npy_intp n, PyArrayObject **diag);
 
-/* Read the relative error of func: None leaves it to the NumPy type of func's
- * first result. 0, or -1 with an exception. */
-int options_read_epsfcn(Options *options, PyObject *epsfcn, int type_num);
+/* Where epsfcn was None, take the machine epsilon of the NumPy type of func's
+ * first result. */
+void options_settle_epsfcn(Options *options, int type_num);
+
+/* The machine epsilon of a type, that of float64 unless it is a shorter float.
+ */
+double options_epsilon(int type_num);
+
+/* Which of the values MINPACK refuses, in words; empty if none. `diag` may be
+ * NULL. A new reference, or NULL with an exception. */
+PyObject *options_improper(const Options *options, npy_intp n,
+                           PyArrayObject *diag);
+
+/* A real number that is not NaN, and an integer as an int; for the options of
+ * Python's layer. Both are methods of the module: (name, value). */
+PyObject *options_read_real(PyObject *module, PyObject *const *args,
+                            Py_ssize_t nargs);
+PyObject *options_read_integer(PyObject *module, PyObject *const *args,
+                               Py_ssize_t nargs);
 
 #endif /* PYMINPACK_USER_OPTIONS_H */

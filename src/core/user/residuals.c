@@ -1,7 +1,8 @@
-/* Residuals(f, xdata, ydata, weights, x, values, convert): a callable that
- * gives the weighted residuals of the model f. In a small fit one operation
- * of NumPy costs as much as all that MINPACK does between two calls, so the
- * difference to ydata and its weights are taken here. */
+/* Residuals(f, xdata, ydata, weights, x, values): a callable that gives the
+ * weighted residuals of the model f, of which `values` is what it returned at
+ * x. In a small fit one operation of NumPy costs as much as all that MINPACK
+ * does between two calls, so the difference to ydata and its weights are taken
+ * here. */
 #include "user/residuals.h"
 
 #include <numpy/arrayscalars.h>
@@ -11,6 +12,7 @@
 #include <structmember.h>
 
 #include "user/arrays.h"
+#include "user/options.h"
 #include "types.h"
 
 /* Parameters for which a call needs no memory of its own. */
@@ -23,11 +25,12 @@ typedef struct {
     PyObject *xdata;        /* strong */
     PyArrayObject *ydata;   /* strong, (m,) */
     PyArrayObject *weights; /* strong; NULL, or (m,), or (m, m) */
-    PyObject *convert;      /* strong: makes the array of any other value */
     PyArrayObject *last;    /* strong: the residuals at `point` */
     double *point;          /* owned: n parameters, where f was last called */
     Py_ssize_t n;
+    Py_ssize_t m;
     Py_ssize_t calls; /* of f, the one before this object came included */
+    double epsfcn;    /* of the type that f's first result had */
 } Residuals;
 
 /* Whether the object is an array of native float64 with that many dimensions,
@@ -90,23 +93,110 @@ cleanup:
     return result;
 }
 
-/* What f returned as a vector of m float64: a new reference, or NULL with an
- * exception. */
-static PyArrayObject *
-as_vector(Residuals *self, PyObject *values, npy_intp m)
+/* The error of a result of the wrong shape. */
+static void
+set_shape_error(PyArrayObject *values, npy_intp m)
 {
-    PyObject *vector;
+    PyObject *shape =
+        PyArray_IntTupleFromIntp(PyArray_NDIM(values), PyArray_DIMS(values));
 
-    if (is_double_array(values, 1, m)) {
-        return (PyArrayObject *)Py_NewRef(values);
+    if (shape != NULL) {
+        PyErr_Format(PyExc_ValueError,
+                     "f returned an array of shape %S, and must return one "
+                     "number for each element of ydata, shape (%zd,)%s",
+                     shape, (Py_ssize_t)m,
+                     PyArray_SIZE(values) == m ? "; ravel() it" : "");
+        Py_DECREF(shape);
     }
-    vector = PyObject_CallFunction(self->convert, "On", values, (Py_ssize_t)m);
-    if (vector != NULL && !is_double_array(vector, 1, m)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "convert must return a vector of float64 of size m");
+}
+
+/* Make *array a vector of m times its only element. 0, or -1 with an
+ * exception. */
+static int
+spread(PyArrayObject **array, npy_intp m)
+{
+    const double value = *(const double *)PyArray_DATA(*array);
+    PyArrayObject *vector =
+        (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);
+
+    if (vector == NULL) {
+        return -1;
+    }
+    for (npy_intp i = 0; i < m; i++) {
+        ((double *)PyArray_DATA(vector))[i] = value;
+    }
+    Py_SETREF(*array, vector);
+    return 0;
+}
+
+/* Learn from f's first result how many there are: where ydata and weights are
+ * single numbers these count for all. 0, or -1 with an exception. */
+static int
+settle_m(Residuals *self, PyArrayObject *values)
+{
+    self->m = PyArray_SIZE(self->ydata);
+    self->epsfcn = options_epsilon(PyArray_TYPE(values));
+    if (self->m == 1 && PyArray_NDIM(values) == 1 &&
+        PyArray_SIZE(values) > 1) {
+        self->m = PyArray_SIZE(values);
+        if (spread(&self->ydata, self->m) < 0 ||
+            (self->weights != NULL && spread(&self->weights, self->m) < 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Copy what f returned, m numbers or one for all of them, to `out`. 0, or -1
+ * with an exception. */
+static int
+copy_values(Residuals *self, PyArrayObject *doubles, double *out)
+{
+    npy_intp m = self->m;
+
+    if (PyArray_NDIM(doubles) <= 1 && PyArray_SIZE(doubles) == 1) {
+        copy_vector(doubles, out);
+        for (npy_intp i = 1; i < m; i++) {
+            out[i] = out[0];
+        }
+        return 0;
+    }
+    if (PyArray_NDIM(doubles) != 1 || PyArray_SIZE(doubles) != m) {
+        set_shape_error(doubles, m);
+        return -1;
+    }
+    copy_vector(doubles, out);
+    return 0;
+}
+
+/* What f returned as m numbers that nobody else has: a new reference, or NULL
+ * with an exception. */
+static PyArrayObject *
+as_vector(Residuals *self, PyObject *values)
+{
+    const Source source = {"f", 1, ARRAYS_OBJECTS, ARRAYS_INNER_RETURNED};
+    PyArrayObject *doubles = NULL;
+    PyArrayObject *vector = NULL;
+    npy_intp m;
+
+    doubles = arrays_real(values, &source, NULL);
+    if (doubles == NULL || (self->m == 0 && settle_m(self, doubles) < 0)) {
+        goto cleanup;
+    }
+    doubles = arrays_to_doubles(doubles, &source);
+    if (doubles == NULL) {
+        goto cleanup;
+    }
+    m = self->m;
+    vector = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);
+    if (vector != NULL &&
+        copy_values(self, doubles, PyArray_DATA(vector)) < 0) {
         Py_CLEAR(vector);
     }
-    return (PyArrayObject *)vector;
+
+cleanup:
+    Py_XDECREF(doubles);
+    return vector;
 }
 
 /* Make self->last the weighted residuals of what f returned. 0, or -1 with an
@@ -114,23 +204,16 @@ as_vector(Residuals *self, PyObject *values, npy_intp m)
 static int
 take_values(Residuals *self, PyObject *values)
 {
-    npy_intp m = PyArray_SIZE(self->ydata);
-    const double *y = PyArray_DATA(self->ydata);
-    PyArrayObject *vector = as_vector(self, values, m);
-    PyArrayObject *residuals = NULL;
+    PyArrayObject *residuals = as_vector(self, values);
+    const npy_intp m = self->m;
+    const double *y;
     double *r;
 
-    if (vector == NULL) {
-        return -1;
-    }
-    residuals = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);
     if (residuals == NULL) {
-        Py_DECREF(vector);
         return -1;
     }
+    y = PyArray_DATA(self->ydata);
     r = PyArray_DATA(residuals);
-    convert_copy_vector(vector, r);
-    Py_DECREF(vector);
     if (self->weights != NULL && PyArray_NDIM(self->weights) == 1) {
         const double *w = PyArray_DATA(self->weights);
 
@@ -219,14 +302,14 @@ check_arguments(PyArrayObject *ydata, PyObject *weights, PyArrayObject *x)
 static PyObject *
 residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *f, *xdata, *weights, *values, *convert;
+    PyObject *f, *xdata, *weights, *values;
     PyArrayObject *ydata, *x;
     Residuals *self;
 
     if (kwargs != NULL ||
-        !PyArg_ParseTuple(args, "OOO!OO!OO:Residuals", &f, &xdata,
+        !PyArg_ParseTuple(args, "OOO!OO!O:Residuals", &f, &xdata,
                           &PyArray_Type, &ydata, &weights, &PyArray_Type, &x,
-                          &values, &convert) ||
+                          &values) ||
         check_arguments(ydata, weights, x) < 0) {
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_TypeError,
@@ -245,7 +328,6 @@ residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (weights != Py_None) {
         self->weights = (PyArrayObject *)Py_NewRef(weights);
     }
-    self->convert = Py_NewRef(convert);
     self->n = PyArray_SIZE(x);
     self->calls = 1;
     self->point = PyMem_New(double, (size_t)self->n);
@@ -274,7 +356,6 @@ residuals_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->xdata);
     Py_VISIT(self->ydata);
     Py_VISIT(self->weights);
-    Py_VISIT(self->convert);
     Py_VISIT(self->last);
     return 0;
 }
@@ -290,7 +371,6 @@ residuals_dealloc(PyObject *object)
     Py_XDECREF(self->xdata);
     Py_XDECREF(self->ydata);
     Py_XDECREF(self->weights);
-    Py_XDECREF(self->convert);
     Py_XDECREF(self->last);
     PyMem_Free(self->point);
     type->tp_free(object);
@@ -300,13 +380,18 @@ residuals_dealloc(PyObject *object)
 static const PyMemberDef residuals_members[] = {
     {"calls", T_PYSSIZET, offsetof(Residuals, calls), READONLY,
      "How often f was called."},
+    {"m", T_PYSSIZET, offsetof(Residuals, m), READONLY, "How many they are."},
+    {"weights", T_OBJECT, offsetof(Residuals, weights), READONLY,
+     "What they are multiplied by, (m,) or (m, m), or None."},
+    {"epsfcn", T_DOUBLE, offsetof(Residuals, epsfcn), READONLY,
+     "The machine epsilon of the type that f's first result had."},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Residuals, vectorcall),
      READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 int
-model_add_type(PyObject *module)
+residuals_add_type(PyObject *module)
 {
     PyType_Slot slots[] = {
         {Py_tp_new, (void *)residuals_new},
@@ -330,7 +415,7 @@ model_add_type(PyObject *module)
 /* Several sums, which the processor adds at a time. Infinity and NaN stay in
  * them, and no warning comes of them, as one may of NumPy's. */
 double
-model_sum(const double *values, npy_intp size)
+residuals_sum(const double *values, npy_intp size)
 {
     double sums[4] = {0.0, 0.0, 0.0, 0.0};
 
@@ -341,7 +426,7 @@ model_sum(const double *values, npy_intp size)
 }
 
 PyObject *
-model_sum_of_squares(PyObject *Py_UNUSED(module), PyObject *object)
+residuals_sum_of_squares(PyObject *Py_UNUSED(module), PyObject *object)
 {
     PyArrayObject *array = (PyArrayObject *)object;
 
@@ -351,5 +436,5 @@ model_sum_of_squares(PyObject *Py_UNUSED(module), PyObject *object)
         return NULL;
     }
     return PyFloat_FromDouble(
-        model_sum(PyArray_DATA(array), PyArray_SIZE(array)));
+        residuals_sum(PyArray_DATA(array), PyArray_SIZE(array)));
 }

@@ -5,12 +5,12 @@
 #include "numpy_api.h"
 
 /* Put the type Residuals into the module. 0, or -1 with an exception. */
-int model_add_type(PyObject *module);
+int residuals_add_type(PyObject *module);
 
 /* The sum of squares, for the variance of the residuals. Needs no GIL. */
-double model_sum(const double *values, npy_intp size);
+double residuals_sum(const double *values, npy_intp size);
 
 /* sum_of_squares(array): the method of the module. */
-PyObject *model_sum_of_squares(PyObject *module, PyObject *array);
+PyObject *residuals_sum_of_squares(PyObject *module, PyObject *array);
 
 #endif /* PYMINPACK_USER_RESIDUALS_H */

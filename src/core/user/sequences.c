@@ -1,15 +1,24 @@
 #include "user/sequences.h"
 
-/* Sequences within sequences that are looked into. Two would do for what is
- * legal; more let the error name the shape. */
-#define MAX_NESTING 4
+#include "types.h"
+
+/* Sequences within sequences that are looked into. Of what a function returns
+ * two would do for what is legal; more let the error name the shape. */
+#define RETURNED_NESTING 4
+#define GIVEN_NESTING 32 /* NumPy's limit for long */
 
 /* What is being copied for whom. */
 typedef struct {
-    const char *name;
-    Py_ssize_t most_inner; /* items of inner sequences to look into, */
-    Py_ssize_t inner;      /* and those seen */
+    const Source *source;
+    Py_ssize_t inner; /* items of inner sequences that were seen */
 } Snapshot;
+
+/* What goes between the name and the sequence. */
+static const char *
+verb(const Snapshot *snapshot)
+{
+    return snapshot->source->returned ? "returned" : "has";
+}
 
 /* Whether a type has an attribute: 1, 0, or -1 with what the lookup raised. */
 static int
@@ -80,7 +89,7 @@ list_items(const Snapshot *snapshot, PyObject *value)
     if (iterator == NULL || items == NULL) {
         goto error;
     }
-    most = Py_MAX(length, snapshot->most_inner);
+    most = Py_MAX(length, snapshot->source->most_inner);
     while ((item = PyIter_Next(iterator)) != NULL) {
         int status = -1;
 
@@ -89,10 +98,10 @@ list_items(const Snapshot *snapshot, PyObject *value)
         }
         else {
             PyErr_Format(PyExc_ValueError,
-                         "%s returned a sequence of type '%.200s' that has "
-                         "more than %zd items, and says that it has %zd",
-                         snapshot->name, Py_TYPE(value)->tp_name, most,
-                         length);
+                         "%s %s a sequence of type '%.200s' that has more "
+                         "than %zd items, and says that it has %zd",
+                         snapshot->source->name, verb(snapshot),
+                         types_name(value), most, length);
         }
         Py_DECREF(item);
         if (status < 0) {
@@ -138,10 +147,11 @@ spend(Snapshot *snapshot, int nesting, Py_ssize_t count)
     if (nesting == 0) {
         return 0;
     }
-    if (count > snapshot->most_inner - snapshot->inner) {
+    if (count > snapshot->source->most_inner - snapshot->inner) {
         PyErr_Format(PyExc_ValueError,
-                     "%s returned nested sequences of more than %zd items",
-                     snapshot->name, snapshot->most_inner);
+                     "%s %s nested sequences of more than %zd items",
+                     snapshot->source->name, verb(snapshot),
+                     snapshot->source->most_inner);
         return -1;
     }
     snapshot->inner += count;
@@ -154,14 +164,15 @@ copy_value(Snapshot *snapshot, PyObject *value, int nesting)
     PyObject *items = NULL;
     PyObject *copy = NULL;
     int sequence = is_sequence(value);
+    int most = snapshot->source->returned ? RETURNED_NESTING : GIVEN_NESTING;
 
     if (sequence <= 0) {
         return sequence < 0 ? NULL : Py_NewRef(value);
     }
-    if (nesting == MAX_NESTING) {
+    if (nesting == most) {
         PyErr_Format(PyExc_ValueError,
-                     "%s returned sequences nested more than %d deep",
-                     snapshot->name, MAX_NESTING);
+                     "%s %s sequences nested more than %d deep",
+                     snapshot->source->name, verb(snapshot), most);
         return NULL;
     }
     items = tuple_of_items(snapshot, value);
@@ -188,9 +199,68 @@ cleanup:
 }
 
 PyObject *
-snapshot_of(PyObject *value, const char *name, Py_ssize_t most_inner)
+sequences_snapshot(PyObject *value, const Source *source)
 {
-    Snapshot snapshot = {name, most_inner, 0};
+    Snapshot snapshot = {source, 0};
 
     return copy_value(&snapshot, value, 0);
+}
+
+/* Whether an object is a float, asking first for the types that nearly all
+ * are. */
+static int
+is_float(PyObject *object)
+{
+    return PyFloat_CheckExact(object) ||
+           Py_IS_TYPE(object, &PyDoubleArrType_Type) || PyFloat_Check(object);
+}
+
+/* Copy a list or tuple of `size` floats and ints without a detour through
+ * NumPy. 1 when done, 0 when it is anything else. No Python code runs in the
+ * loop, so the list cannot change under it. */
+static int
+copy_floats(PyObject *sequence, npy_intp size, double *out)
+{
+    PyObject **items = PySequence_Fast_ITEMS(sequence);
+    int overflow = 0;
+
+    if (PySequence_Fast_GET_SIZE(sequence) != size) {
+        return 0;
+    }
+    for (npy_intp i = 0; i < size; i++) {
+        if (is_float(items[i])) {
+            out[i] = PyFloat_AS_DOUBLE(items[i]);
+        }
+        else if (PyLong_CheckExact(items[i])) {
+            out[i] = (double)PyLong_AsLongAndOverflow(items[i], &overflow);
+        }
+        else {
+            return 0;
+        }
+        if (overflow != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int
+sequences_copy_floats(PyObject *value, npy_intp size, double *out)
+{
+    if (PyTuple_CheckExact(value)) {
+        return copy_floats(value, size, out);
+    }
+    if (!PyList_CheckExact(value)) {
+        return 0;
+    }
+#ifdef Py_GIL_DISABLED
+    /* Another thread may change the list: look at a snapshot. */
+    PyObject *snapshot = PyList_AsTuple(value);
+    int done = snapshot == NULL ? -1 : copy_floats(snapshot, size, out);
+
+    Py_XDECREF(snapshot);
+    return done;
+#else
+    return copy_floats(value, size, out);
+#endif
 }

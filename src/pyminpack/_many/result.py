@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ._messages import describe
+from .._messages import describe
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable, Iterator
@@ -139,7 +139,11 @@ _Kind = TypeVar("_Kind", bound=ManyFits)
 
 
 def unfinished(kind: type[_Kind], count: int, n: int, cov_x: bool, **more: Any) -> _Kind:
-    """Return the results of fits that are yet to be made; `more` are the other attributes."""
+    """
+    Return the results of fits that are yet to be made, with options that are yet to be filled in.
+
+    `more` are the attributes that another kind has.
+    """
     return kind(
         x=np.full((count, n), np.nan),
         ier=np.zeros(count, dtype=np.intc),
@@ -147,6 +151,7 @@ def unfinished(kind: type[_Kind], count: int, n: int, cov_x: bool, **more: Any) 
         njev=np.zeros(count, dtype=np.intc),
         fnorm=np.full(count, np.nan),
         cov_x=np.full((count, n, n), np.nan) if cov_x else None,
+        options={},
         **more,
     )
 

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ._leastsq import _FLOAT64
-from ._model import real_array
+from .. import _core
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from ._core import Lockstep
+    from .._core import Lockstep
 
     _Array = NDArray[np.float64]
     _Points = tuple[_Array, NDArray[np.intp]]
@@ -25,8 +24,8 @@ class Evaluating(Protocol):
 
     @property
     def Dfun(self) -> Callable[..., Any] | None: ...
-    def residuals(self, points: _Points, /) -> NDArray[Any]: ...
-    def jacobians(self, points: _Points, m: int, /) -> NDArray[Any]: ...
+    def residuals(self, points: _Points, /) -> tuple[_Array, int]: ...
+    def jacobians(self, points: _Points, m: int, /) -> _Array: ...
 
 
 class Evaluated(NamedTuple):
@@ -38,13 +37,13 @@ class Evaluated(NamedTuple):
     col_deriv: bool
     fits: int  # how many
 
-    def residuals(self, points: _Points) -> NDArray[Any]:
-        """Return what func gives there, shape (k, M), of whatever real dtype."""
+    def residuals(self, points: _Points) -> tuple[_Array, int]:
+        """Return what func gives there, shape (k, M), and the number of the type that it had."""
         k = len(points[1])
-        values = real_array("func", self.func(*points, *self.args))
+        values, kind = _core.returned_array("func", self.func(*points, *self.args))
         if values.ndim != 2 or len(values) != k:
             raise self._wrong_residuals(values.shape, k)
-        return values
+        return values, kind
 
     def _wrong_residuals(self, shape: tuple[int, ...], k: int) -> ValueError:
         if len(shape) == 2 and shape[0] == self.fits:
@@ -61,11 +60,11 @@ class Evaluated(NamedTuple):
             f"of the {k} points, shape ({k}, M){hint}"
         )
 
-    def jacobians(self, points: _Points, m: int) -> NDArray[Any]:
-        """Return what Dfun gives there, shape (k, M, N), of whatever real dtype."""
+    def jacobians(self, points: _Points, m: int) -> _Array:
+        """Return what Dfun gives there, shape (k, M, N)."""
         assert self.Dfun is not None
         k, n = points[0].shape
-        values = real_array("Dfun", self.Dfun(*points, *self.args))
+        values, _ = _core.returned_array("Dfun", self.Dfun(*points, *self.args))
         shape = (k, n, m) if self.col_deriv else (k, m, n)
         if values.shape != shape:
             if n > 1 or values.shape != (k, m):
@@ -92,20 +91,14 @@ def step_together(lockstep: Lockstep, evaluated: Evaluating, told: Callable[[int
     m = 0
     while (points := lockstep.points()) is not None:
         told(lockstep.done)
-        values = evaluated.residuals(points)
+        values, kind = evaluated.residuals(points)
         if m == 0:
             m = values.shape[1]
-            lockstep.set_epsfcn(values.dtype.num)
-        lockstep.take(_readable(values))
+            lockstep.set_epsfcn(kind)
+        if not values.flags.c_contiguous:
+            values = _core.real_array("func", values)
+        lockstep.take(values)
         del points, values  # which are large
         if evaluated.Dfun is not None and (points := lockstep.jacobian_points()) is not None:
-            lockstep.take_jacobian(_readable(evaluated.jacobians(points, m)))
+            lockstep.take_jacobian(evaluated.jacobians(points, m))
     told(lockstep.done)
-
-
-def _readable(values: NDArray[Any]) -> _Array:
-    """Return values as C takes them: float64, and residuals without gaps."""
-    flags = values.flags
-    if values.dtype is _FLOAT64 and flags.aligned and (flags.c_contiguous or values.ndim == 3):
-        return values
-    return np.array(values, dtype=_FLOAT64, order="C")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import _core
-from ._leastsq import _as_float64, _integer, _type
+from .. import _core
+from .._messages import type_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,14 +33,14 @@ def take_apart(fit: object) -> Parts:
     """Check that `fit` is what `leastsq` or `curve_fit` return, and name what is in it."""
     if not isinstance(fit, tuple):
         raise TypeError(
-            f"fit must be the tuple that leastsq or curve_fit returned, not of type {_type(fit)}"
+            f"fit must be the tuple that leastsq or curve_fit returned, not of type {type_of(fit)}"
         )
     if len(fit) not in (2, 5):
         raise ValueError(
             "fit must have 2 elements, or 5 with full_output, as leastsq and curve_fit return "
             f"them, not {len(fit)}"
         )
-    parameters = _as_float64("the parameters in fit", np.array(fit[0]))
+    parameters = _core.real_array("the parameters in fit", fit[0])
     if parameters.ndim != 1 or parameters.size == 0:
         raise ValueError(
             f"the parameters in fit must be of shape (N,), not {parameters.shape}; "
@@ -50,20 +50,20 @@ def take_apart(fit: object) -> Parts:
     if len(fit) == 5:
         _, matrix, info, message, ier = fit
         if not isinstance(info, Mapping):
-            raise TypeError(f"infodict in fit must be a dict, not of type {_type(info)}")
+            raise TypeError(f"infodict in fit must be a dict, not of type {type_of(info)}")
         if not isinstance(message, str):
-            raise TypeError(f"mesg in fit must be a str, not of type {_type(message)}")
+            raise TypeError(f"mesg in fit must be a str, not of type {type_of(message)}")
         message = " ".join(message.split())
         matrix = None if matrix is None else _matrix(matrix, n)
-        return Parts(parameters, matrix, info, message, _integer("ier in fit", ier))
+        return Parts(parameters, matrix, info, message, _core.read_integer("ier in fit", ier))
     second = fit[1]
-    if np.ndim(second) == 0:
-        return Parts(parameters, None, None, None, _integer("ier in fit", second))
+    if _core.any_array("the second in fit", second).ndim == 0:
+        return Parts(parameters, None, None, None, _core.read_integer("ier in fit", second))
     return Parts(parameters, _matrix(second, n), None, None, None)
 
 
 def _matrix(matrix: Any, n: int) -> _Array:
-    found = _as_float64("the covariance in fit", np.array(matrix))
+    found = _core.real_array("the covariance in fit", matrix)
     if found.shape != (n, n):
         raise ValueError(
             f"the covariance in fit must be of shape ({n}, {n}), as there are {n} parameters, "
@@ -116,7 +116,7 @@ def _residuals(parts: Parts) -> tuple[float | None, int | None]:
         return None, None
     if "fvec" not in parts.info:
         raise ValueError("infodict in fit must have 'fvec', as full_output gives it")
-    fvec = _as_float64("fvec in fit", np.asarray(parts.info["fvec"]))
+    fvec = _core.real_array("fvec in fit", parts.info["fvec"])
     if fvec.ndim != 1 or fvec.size == 0:
         raise ValueError(f"fvec in fit must be of shape (M,), not {fvec.shape}")
     freedom = fvec.size - parts.parameters.size
@@ -162,8 +162,8 @@ def _from_factors(parts: Parts) -> tuple[_Array | None, _Array]:
     not full rank.
     """
     assert parts.info is not None
-    n, m = parts.parameters.size, np.size(parts.info["fvec"])
-    fjac = _as_float64("fjac in fit", np.asarray(parts.info["fjac"]))
+    n, m = parts.parameters.size, _core.real_array("fvec in fit", parts.info["fvec"]).size
+    fjac = _core.real_array("fjac in fit", parts.info["fjac"])
     if fjac.shape != (n, m) or m < n:
         raise ValueError(f"fjac in fit must be of shape ({n}, {max(m, n)}), not {fjac.shape}")
     order = _permutation(parts.info.get("ipvt"), n)
@@ -177,17 +177,19 @@ def _from_factors(parts: Parts) -> tuple[_Array | None, _Array]:
 
 def _permutation(ipvt: Any, n: int) -> NDArray[np.intp]:
     """Return ipvt counted from 0, as SciPy has it since 1.15; MINPACK counts from 1."""
-    found = np.asarray(ipvt)
-    for first in (0, 1):
-        if np.array_equal(np.sort(found, axis=None), np.arange(first, first + n)):
-            return found.astype(np.intp) - first
+    found = _core.any_array("ipvt in fit", ipvt)
+    if found.dtype.kind in "iuf":
+        found = _core.real_array("ipvt in fit", found)
+        for first in (0, 1):
+            if np.array_equal(np.sort(found, axis=None), np.arange(first, first + n)):
+                return found.astype(np.intp) - first
     raise ValueError(f"ipvt in fit must be a permutation of {n} columns, not {ipvt!r}")
 
 
 def _count(parts: Parts, key: str) -> int | None:
     if parts.info is None or parts.info.get(key) is None:
         return None
-    return _integer(f"{key} in fit", parts.info[key])
+    return _core.read_integer(f"{key} in fit", parts.info[key])
 
 
 def _iterations(parts: Parts, nfev: int | None, njev: int | None) -> tuple[int | None, int | None]:
@@ -209,11 +211,11 @@ def names_of(names: Iterable[str] | Callable[..., Any] | None, n: int) -> tuple[
     if callable(names):
         return _names_of_arguments(names, n)
     if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
-        raise TypeError(f"names must be strings or a function, not of type {_type(names)}")
+        raise TypeError(f"names must be strings or a function, not of type {type_of(names)}")
     found = list(names)
     for name in found:
         if not isinstance(name, str):
-            raise TypeError(f"names must be strings, and {name!r} is of type {_type(name)}")
+            raise TypeError(f"names must be strings, and {name!r} is of type {type_of(name)}")
     if len(found) != n:
         raise ValueError(f"names must be {n}, as many as there are parameters, not {len(found)}")
     return tuple(str(name) for name in found)  # of NumPy's str_ too

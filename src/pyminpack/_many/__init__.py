@@ -1,4 +1,4 @@
-"""`leastsq_many`: arguments, defaults, and which of the drivers makes the fits."""
+"""`leastsq_many`: arguments, and which of the drivers makes the fits."""
 
 from __future__ import annotations
 
@@ -6,22 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from . import _core
-from ._leastsq import (
-    _FLOAT64,
-    _QR,
-    _as_float64,
-    _evaluation_limit,
-    _improper,
-    _integer,
-    _not_callable,
-    _real,
-    settle_compiled,
-)
-from ._many_result import ManyFits, attach, unfinished
-from ._many_vectorised import Evaluated, step_together
-from ._messages import describe
-from ._progress import Progress
+from .. import _core
+from .._messages import not_callable
+from .progress import Progress
+from .result import ManyFits, attach, unfinished
+from .vectorised import Evaluated, step_together
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable
@@ -29,8 +18,8 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ._many_vectorised import Evaluating
-    from ._progress import _Wish
+    from .progress import _Wish
+    from .vectorised import Evaluating
 
     _Table = NDArray[np.float64]
 
@@ -38,20 +27,13 @@ _Kind = TypeVar("_Kind", bound=ManyFits)
 
 
 class Settled(NamedTuple):
-    """What all fits are made with, checked and converted: what the drivers in C are given."""
+    """What all fits are made with."""
 
     x0: _Table  # (B, N)
-    diag: _Table | None  # (1 or B, N)
+    diag: Any  # as given, as are
+    options: tuple[Any, ...]  # ftol, xtol, gtol, factor, maxfev, epsfcn, qr
     weights: _Table | None  # (1 or B, M)
-    options: tuple[float, float, float, float, int, float | None, int]
     chunk_size: int  # 0: as suits
-
-    def begin(self, kind: type[_Kind], cov_x: bool, **more: Any) -> _Kind:
-        """Return results of that kind for fits that are yet to be made."""
-        ftol, xtol, gtol, _, maxfev, _, _ = self.options
-        options = {"ftol": ftol, "xtol": xtol, "gtol": gtol, "maxfev": maxfev}
-        count, n = self.x0.shape
-        return unfinished(kind, count, n, cov_x, options=options, **more)
 
 
 def leastsq_many(
@@ -192,14 +174,21 @@ def leastsq_many(
     _require_functions(func, Dfun)
     if not isinstance(args, tuple):
         args = (args,)
+    settled = Settled(
+        _starts(x0),
+        diag,
+        (ftol, xtol, gtol, factor, maxfev, epsfcn, qr),
+        None,
+        0 if chunk_size is None else at_least_1("chunk_size", chunk_size),
+    )
+    if weights is not None:
+        settled = settled._replace(weights=as_weights(weights, len(settled.x0)))
+    threads = at_least_1("workers", workers)
     if isinstance(func, _core.Compiled):
-        Dfun = settle_compiled(func, Dfun, args)
-    settled = settle(
-        x0, Dfun is not None, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, weights, qr,
-        chunk_size,
-    )  # fmt: skip
-    threads = _at_least_1("workers", workers)
-    if isinstance(func, _core.Compiled):
+        if args:
+            raise TypeError("a compiled function takes no args; give it data")
+        if Dfun is None and func.has_jacobian:
+            Dfun = func
         return _fit_compiled(settled, func, Dfun, data, bool(cov_x), threads, progress)
     if data is not None:
         raise TypeError(
@@ -212,7 +201,7 @@ def leastsq_many(
             "at once, in the thread that called leastsq_many"
         )
     evaluated = Evaluated(func, Dfun, args, bool(col_deriv), len(settled.x0))
-    fits = settled.begin(ManyFits, bool(cov_x))
+    fits = unfinished(ManyFits, *settled.x0.shape, bool(cov_x))
     fit_together(settled, evaluated, fits, lambda: fits, progress)
     return fits
 
@@ -226,12 +215,12 @@ def _fit_compiled(
     workers: int,
     progress: _Wish,
 ) -> ManyFits:
-    from ._many_compiled import drive, rows_of
+    from .compiled import drive, rows_of
 
     count = len(settled.x0)
     functions = [func] if Dfun is None or Dfun is func else [func, Dfun]
     rows = rows_of(data, functions, count)
-    fits = settled.begin(ManyFits, cov_x)
+    fits = unfinished(ManyFits, *settled.x0.shape, cov_x)
     batch = _core.Batch(
         (settled.x0, settled.diag, settled.weights, None),
         (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, None, fits.cov_x),
@@ -240,6 +229,7 @@ def _fit_compiled(
         Dfun,
         rows,
     )
+    fits.options.update(batch.options)
     run(lambda told: drive(batch, min(workers, count), told), lambda: fits, progress, count)
     return fits
 
@@ -250,43 +240,6 @@ def require_lockstep(name: str) -> None:
         raise NotImplementedError(
             f"{name} is a part of minpack/, and this build is on another MINPACK"
         )
-
-
-def settle(
-    x0: Any,
-    has_jacobian: bool,
-    ftol: Any,
-    xtol: Any,
-    gtol: Any,
-    maxfev: Any,
-    epsfcn: Any,
-    factor: Any,
-    diag: Any,
-    weights: Any,
-    qr: Any,
-    chunk_size: Any,
-) -> Settled:
-    """Check and convert what `leastsq_many` is given, before any of the user's code runs."""
-    start = _starts(x0)
-    count, n = start.shape
-    tolerances = _real("ftol", ftol), _real("xtol", xtol), _real("gtol", gtol)
-    bound = _real("factor", factor)
-    step = None if epsfcn is None else _real("epsfcn", epsfcn)
-    limit = _evaluation_limit(maxfev, n, has_jacobian)
-    try:
-        factorisation = _QR[qr]
-    except (KeyError, TypeError):
-        raise ValueError(f"qr must be 'auto', 'minpack' or 'blocked', not {qr!r}") from None
-    scale = None if diag is None else _scales(diag, count, n)
-    if improper := _improper(n, *tolerances, bound, scale):
-        raise TypeError(describe(0, *tolerances, limit, improper))
-    return Settled(
-        start,
-        None if scale is None else np.atleast_2d(scale),
-        None if weights is None else _weights(weights, count),
-        (*tolerances, bound, limit, step, factorisation),
-        0 if chunk_size is None else min(_at_least_1("chunk_size", chunk_size), count),
-    )
 
 
 def fit_together(
@@ -309,8 +262,9 @@ def fit_together(
         (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, squares, fits.cov_x),
         settled.options,
         evaluated.Dfun is None,
-        settled.chunk_size,
+        min(settled.chunk_size, len(settled.x0)),
     )
+    fits.options.update(lockstep.options)
     run(lambda told: step_together(lockstep, evaluated, told), result, progress, len(settled.x0))
 
 
@@ -336,9 +290,9 @@ def run(
 
 def _require_functions(func: Any, Dfun: Any) -> None:
     if not callable(func):
-        raise _not_callable("func", func)
+        raise not_callable("func", func)
     if Dfun is not None and not callable(Dfun):
-        raise _not_callable("Dfun", Dfun)
+        raise not_callable("Dfun", Dfun)
     is_compiled = isinstance(func, _core.Compiled)
     if Dfun is not None and is_compiled is not isinstance(Dfun, _core.Compiled):
         raise TypeError(
@@ -348,10 +302,7 @@ def _require_functions(func: Any, Dfun: Any) -> None:
 
 
 def _starts(x0: Any) -> _Table:
-    # A copy, because an array that is float64 already may still be misaligned.
-    start = np.array(x0, order="C")
-    if start.dtype is not _FLOAT64:
-        start = _as_float64("x0", start)
+    start = _core.real_array("x0", x0)
     if start.ndim != 2 or start.size == 0:
         raise ValueError(
             "x0 must have shape (B, N), a row for each fit, with B and N at least 1, and has "
@@ -360,35 +311,30 @@ def _starts(x0: Any) -> _Table:
     return start
 
 
-def _scales(diag: Any, count: int, n: int) -> _Table:
-    scale = _as_float64("diag", np.array(diag, order="C"))
-    if scale.shape not in ((n,), (count, n)):
-        raise ValueError(
-            f"diag must have shape ({n},), a factor for each variable, or ({count}, {n}), a row "
-            f"for each fit, not {scale.shape}"
-        )
-    if np.isnan(scale).any():
-        raise ValueError("diag must not contain NaN")
-    return scale
-
-
-def _weights(weights: Any, count: int) -> _Table:
-    w = _as_float64("weights", np.array(weights, order="C"))
+def as_weights(weights: Any, count: int, m: int | None = None) -> _Table:
+    """Return weights as a table (1 or B, M); M is `m` if that is known."""
+    w = _core.real_array("weights", weights)
     if w.ndim not in (1, 2) or (w.ndim == 2 and len(w) != count) or w.size == 0:
         raise ValueError(
             f"weights must have shape (M,), one for each residual, or ({count}, M), a row for "
             f"each fit, not {w.shape}"
+        )
+    if m is not None and w.shape[-1] != m:
+        raise ValueError(
+            f"weights must have shape ({m},) or ({count}, {m}), one for each element of a row of "
+            f"ydata, not {w.shape}"
         )
     if not (np.isfinite(w) & (w >= 0)).all():
         where = np.argwhere(~(np.isfinite(w) & (w >= 0)))[0].tolist()
         raise ValueError(
             f"weights must be finite and not negative, and weights{where} is {w[tuple(where)]}"
         )
-    return np.atleast_2d(w)
+    return w.reshape(-1, w.shape[-1])
 
 
-def _at_least_1(name: str, value: Any) -> int:
-    number = _integer(name, value)
+def at_least_1(name: str, value: Any) -> int:
+    """Return the value of an option that counts something."""
+    number = _core.read_integer(name, value)
     if number < 1:
         raise ValueError(f"{name} must be at least 1, and is {number}")
     return number

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
-from ._compiled import check_buffer
-from ._leastsq import _FLOAT64, _as_float64
+from .. import _core
+from .._compiled import check_buffer
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable
@@ -27,18 +26,18 @@ def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[A
         return None
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data must not be masked: func sees no mask; give weights for that")
-    array = np.asarray(data)
+    array = _core.any_array("data", data)
     if array.dtype.kind == "V" and not array.dtype.hasobject:
         fits = array.ndim >= 1 and array.shape[0] == count
-    elif isinstance(data, np.ndarray) and array.dtype != _FLOAT64:
+    elif isinstance(data, np.ndarray) and array.dtype != np.float64:
         raise TypeError(
             f"data must be float64, or of a structured dtype, and not of {array.dtype}: func gets "
             "the address of the numbers as they are; convert them with data.astype(float), or hand "
             "over what func expects with data.view(numpy.void)"
         )
     else:
-        if array.dtype is not _FLOAT64:
-            array = _as_float64("data", array)
+        if array.dtype != np.float64:
+            array = _core.real_array("data", array)
         fits = array.ndim == 2 and array.shape[0] == count
     if not fits:
         raise ValueError(

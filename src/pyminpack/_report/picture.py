@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._data import _as_xdata, _as_ydata
-from ._leastsq import _as_float64, _not_callable, _real
-from ._report_band import normal_quantile, standard_deviation, student_quantile
+from .. import _core
+from .._data import as_ydata
+from .._messages import not_callable
+from .band import normal_quantile, standard_deviation, student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from numpy.typing import ArrayLike, NDArray
 
-    from ._report import Report
+    from . import Report
 
     _Array = NDArray[np.float64]
 
@@ -44,13 +45,13 @@ def draw(
 ) -> Figure | SubFigure:
     """Draw what `Report.plot` promises."""
     if not callable(f):
-        raise _not_callable("f", f)
-    level = _real("level", level)
+        raise not_callable("f", f)
+    level = _core.read_real("level", level)
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be between 0 and 1, not {level:g}")
     # As curve_fit hands them to f.
-    x: Any = _as_xdata(xdata)
-    y: _Array = _as_ydata(ydata)
+    x: Any = _core.xdata_array(xdata)
+    y: _Array = as_ydata(ydata)
     errors = None if sigma is None else _error_bars(sigma, y.size)
     residuals = y - _values(f, x, report.parameters, y.size)
     above, below = _pair(axes)
@@ -114,15 +115,15 @@ def _abscissa(x: Any, m: int) -> _Array | None:
     """Return what the data are drawn over; None if it is not M real numbers."""
     if not hasattr(x, "__array__"):
         return None
-    array = np.asarray(x)
+    array = _core.any_array("xdata", x)
     if array.shape != (m,) or array.dtype.kind not in "biuf":
         return None
-    return array.astype(np.float64)
+    return _core.real_array("xdata", array)
 
 
 def _error_bars(sigma: ArrayLike, m: int) -> _Array:
     """Return the standard deviations of the data out of what `curve_fit` takes as sigma."""
-    errors = _as_float64("sigma", np.asarray(sigma))
+    errors = _core.real_array("sigma", sigma)
     if errors.shape == (m, m):
         errors = np.sqrt(np.diag(errors))
     if errors.shape not in ((), (m,)):
@@ -143,7 +144,7 @@ def _grid(x: _Array, logarithmic: bool) -> _Array:
 
 def _values(f: Callable[..., Any], x: Any, parameters: _Array, size: int) -> _Array:
     """Call the model, and check what it returns."""
-    values = _as_float64("what f returns", np.asarray(f(x, *parameters)))
+    values = _core.real_array("what f returns", f(x, *parameters))
     if values.shape not in ((), (size,)):
         raise ValueError(
             f"f must return an array of shape ({size},), a value for each abscissa, "

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._messages import reason
+from .._messages import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._report import Report
+    from . import Report
 
 _WIDTH = 80
 

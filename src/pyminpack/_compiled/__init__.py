@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
-from ._data import real_copy
-from ._leastsq import _MAX_INT, _integer, _type
-from ._native import COMBINED, Native, cffi_address, find_cffi, native_function, wrong_signature
+from .. import _core
+from .._messages import type_of
+from .native import COMBINED, Native, cffi_address, find_cffi, native_function, wrong_signature
 
 if TYPE_CHECKING:
     from typing import SupportsIndex
 
-    from ._core import Compiled
+    from .._core import Compiled
+
+_MOST_RESIDUALS = 2**31 - 1  # MINPACK counts in a C int
 
 _WHAT = (
     "data must be None, real numbers, an object with the buffer protocol such as an array, "
@@ -112,7 +113,7 @@ def compiled(
     >>> residuals
     <Compiled: m=3, no Jacobian, data of 24 bytes, k=None>
     """
-    size = _number("m", m, 1, _MAX_INT)
+    size = _number("m", m, 1, _MOST_RESIDUALS)
     count = None if k is None else _number("k", k, 0, sys.maxsize // 8)
     function = native_function("fcn", fcn)
     residual, combined, jacobian, owners = _settle_functions(function, jac)
@@ -122,7 +123,7 @@ def compiled(
 
 
 def _number(name: str, value: Any, least: int, most: int) -> int:
-    number = _integer(name, value)
+    number = _core.read_integer(name, value)
     if not least <= number <= most:
         raise ValueError(f"{name} must be from {least} to {most}, not {number}")
     return number
@@ -164,7 +165,7 @@ def _memory_of(data: Any) -> tuple[object, object]:
             f"ctypes.c_void_p({data}) for an address"
         )
     if isinstance(data, (float, np.floating, list, tuple)):
-        numbers = real_copy("data", data)
+        numbers = _core.real_array("data", data, True)
         return numbers, numbers
     pointers = (ctypes._Pointer, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_wchar_p)
     if isinstance(data, pointers):
@@ -197,13 +198,13 @@ def _cffi_memory(ffi: Any, data: Any) -> object:
 def check_buffer(data: Any) -> None:
     """Refuse what C could not make sense of."""
     if isinstance(data, (str, CFuncPtr)):
-        raise TypeError(f"{_WHAT}, not of type {_type(data)}")
+        raise TypeError(f"{_WHAT}, not of type {type_of(data)}")
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data must not be masked: C sees no mask; give data.filled(...)")
     try:
         view = memoryview(data)
     except TypeError:
-        raise TypeError(f"{_WHAT}, not of type {_type(data)}") from None
+        raise TypeError(f"{_WHAT}, not of type {type_of(data)}") from None
     except ValueError as error:  # of NumPy, for dates
         raise TypeError(f"data have no memory for C ({error}); view them as int64") from error
     with view:

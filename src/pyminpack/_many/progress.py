@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ._leastsq import _type
+from .._messages import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class Progress:
         else:
             raise TypeError(
                 "progress must be True, False, None or callable, progress(done, total), not of "
-                f"type {_type(wish)}"
+                f"type {type_of(wish)}"
             )
 
     def __enter__(self) -> Self:

@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._data import (
-    _as_xdata,
+from .. import _core
+from .._data import (
     _axis_of_points,
     _inverse,
-    _read_numbers,
     _require_finite,
     _require_finite_under,
     _require_no_nan,
     _require_policy,
     _where_nan,
-    real_copy,
 )
-from ._leastsq import _FLOAT64, _as_float64
-from ._many import _weights
+from . import as_weights
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from numpy.typing import NDArray
@@ -50,8 +47,8 @@ def settle_tables(
     """Return the data and weights as the fits take them, after the checks of `curve_fit`."""
     if nan_policy is not None:
         _require_policy(nan_policy)
-    x, y = _as_xdata(xdata), _as_table(ydata)
-    factors = None if weights is None else _factors(weights, *y.shape)
+    x, y = _core.xdata_array(xdata), _as_table(ydata)
+    factors = None if weights is None else as_weights(weights, *y.shape)
     there = None if factors is None or factors.all() else factors != 0.0
     _blank(y, there)
     if nan_policy is None if check_finite is None else check_finite:
@@ -70,11 +67,8 @@ def settle_tables(
 
 
 def _as_table(ydata: Any) -> _Table:
-    """Return a copy of ydata as a table of float64, C-contiguous and aligned."""
-    y = np.array(ydata, order="C")
-    if y.dtype is not _FLOAT64:
-        numbers = _read_numbers(y)
-        y = _as_float64("ydata", y) if numbers is None else numbers
+    """Return a copy of ydata as a table of float64."""
+    y = _core.data_array("ydata", ydata)
     if y.ndim != 2:
         hint = "; curve_fit makes a single fit" if y.ndim == 1 else "; reshape it to rows"
         raise ValueError(
@@ -83,16 +77,6 @@ def _as_table(ydata: Any) -> _Table:
     if y.size == 0:
         raise ValueError(f"ydata must not be empty, and has shape {y.shape}")
     return y
-
-
-def _factors(weights: Any, count: int, m: int) -> _Table:
-    factors = _weights(weights, count)
-    if factors.shape[1] != m:
-        raise ValueError(
-            f"weights must have shape ({m},) or ({count}, {m}), one for each element of a row of "
-            f"ydata, not {np.shape(weights)}"
-        )
-    return factors
 
 
 def _blank(y: _Table, there: _Mask | None) -> None:
@@ -114,7 +98,7 @@ def _nan_in(x: Any, y: _Table) -> _Mask:
 
 def _deviations(sigma: Any, count: int, m: int) -> _Table:
     """Return sigma as a table (1 or B, M)."""
-    deviations = real_copy("sigma", sigma)
+    deviations = _core.real_array("sigma", sigma, True)
     if deviations.ndim <= 1 and deviations.size == 1:
         return np.full((1, m), deviations)
     if deviations.shape == (m,):

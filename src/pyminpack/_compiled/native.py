@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import _core
-from ._leastsq import _type
+from .. import _core
+from .._messages import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,11 +118,11 @@ def native_function(name: str, value: Any) -> Native:
         raise TypeError(f"{name} was made by compiled() already")
     if callable(value):
         raise TypeError(
-            f"{name} must be compiled, and an object of type {_type(value)} is not. Decorate a "
+            f"{name} must be compiled, and an object of type {type_of(value)} is not. Decorate a "
             "Python function with numba.cfunc, or make a ctypes.CFUNCTYPE of it; leastsq also "
             "takes it as it is"
         )
-    raise TypeError(f"{name} must be {_FORMS}, not of type {_type(value)}")
+    raise TypeError(f"{name} must be {_FORMS}, not of type {type_of(value)}")
 
 
 def _integer_of(value: Any) -> int | None:

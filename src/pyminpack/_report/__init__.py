@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._leastsq import _real
-from ._report_numbers import evaluate, names_of, take_apart
+from .. import _core
+from .numbers import evaluate, names_of, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,12 +89,12 @@ class Report:
     threshold: float
 
     def __str__(self) -> str:
-        from ._report_text import text
+        from .text import text
 
         return text(self)
 
     def __repr__(self) -> str:
-        from ._report_text import summary
+        from .text import summary
 
         return f"<Report: {summary(self)}>"
 
@@ -170,7 +170,7 @@ class Report:
         >>> [each.get_ylabel() for each in figure.axes]
         ['height (m)', 'residual']
         """
-        from ._report_picture import draw
+        from .picture import draw
 
         return draw(self, f, xdata, ydata, sigma, level, axes, xlabel, ylabel)
 
@@ -243,7 +243,7 @@ def report(
     array([0.039, 0.024, 0.033])
     """
     parts = take_apart(fit)
-    threshold = _real("threshold", threshold)
+    threshold = _core.read_real("threshold", threshold)
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"threshold must be between 0 and 1, not {threshold:g}")
     return Report(

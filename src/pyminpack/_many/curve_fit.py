@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from . import _core
-from ._curve_fit import _UNBOUNDED, _require_lm
-from ._data import real_copy
-from ._data_many import settle_tables
-from ._leastsq import _not_callable
-from ._many import fit_together, require_lockstep, settle
-from ._many_result import ManyFits
-from ._model import count_parameters, jacobian_mismatch, real_array
+from .. import _core
+from .._curve_fit import _UNBOUNDED, _require_lm
+from .._messages import not_callable
+from .._model import count_parameters, jacobian_mismatch
+from . import Settled, at_least_1, fit_together, require_lockstep
+from .data import settle_tables
+from .result import ManyFits, unfinished
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
     from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +21,9 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ._curve_fit import _Bounds
-    from ._many_vectorised import _Points
-    from ._progress import _Wish
+    from .._curve_fit import _Bounds
+    from .progress import _Wish
+    from .vectorised import _Points
 
     _Array = NDArray[np.float64]
 
@@ -268,14 +267,17 @@ def curve_fit_many(
         raise TypeError(
             f"The number of func parameters={n} must not exceed the number of data points={m}"
         )
-    settled = settle(
-        start, jac is not None, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, None, qr, chunk_size
+    settled = Settled(
+        start,
+        diag,
+        (ftol, xtol, gtol, factor, maxfev, epsfcn, qr),
+        data.weights,
+        0 if chunk_size is None else at_least_1("chunk_size", chunk_size),
     )
-    settled = settled._replace(weights=data.weights)
     model = _Model(f, jac, data.xdata, m, bool(col_deriv))
     free = data.sizes() - n
     squares = np.full(count, np.nan)
-    fits = settled.begin(CurveFitMany, True, pcov=np.full((count, n, n), np.nan))
+    fits = unfinished(CurveFitMany, count, n, True, pcov=np.full((count, n, n), np.nan))
 
     def finished() -> CurveFitMany:
         _fill_covariances(fits, squares, free, absolute_sigma)
@@ -287,7 +289,7 @@ def curve_fit_many(
 
 def _require_model(f: Any, jac: Any) -> None:
     if not callable(f):
-        raise _not_callable("f", f)
+        raise not_callable("f", f)
     if jac is not None and not callable(jac):
         raise TypeError(f"jac must be callable, or None for forward differences, not {jac!r}")
     for name, function in (("f", f), ("jac", jac)):
@@ -300,11 +302,11 @@ def _require_model(f: Any, jac: Any) -> None:
 
 def _starts(p0: Any, count: int) -> _Array:
     """Return the start as a table (B, N)."""
-    start = real_copy("p0", p0)
+    start = _core.real_array("p0", p0, True)
     if start.size == 0:
         raise TypeError("p0 is empty; it must hold at least one number for each fit")
     if start.ndim <= 1:
-        return np.broadcast_to(start, (count, start.size))
+        return np.tile(start.ravel(), (count, 1))
     if start.ndim > 2 or len(start) != count:
         raise ValueError(
             f"p0 must have shape (N,), a start for all fits, or ({count}, N), a row for each row "
@@ -322,14 +324,14 @@ class _Model(NamedTuple):
     m: int
     col_deriv: bool
 
-    def residuals(self, points: _Points) -> NDArray[Any]:
-        """Return what f gives there, shape (k, M), of whatever real dtype."""
+    def residuals(self, points: _Points) -> tuple[_Array, int]:
+        """Return what f gives there, shape (k, M), and the number of the type that it had."""
         k = len(points[1])
-        values = real_array("f", self.f(self.xdata, *_columns(points)))
+        values, kind = _core.returned_array("f", self.f(self.xdata, *_columns(points)))
         if values.shape == (k, self.m):
-            return values
+            return values, kind
         try:
-            return np.broadcast_to(values, (k, self.m))
+            return np.broadcast_to(values, (k, self.m)), kind
         except ValueError:
             raise self._wrong_values(values.shape, k) from None
 
@@ -341,12 +343,12 @@ class _Model(NamedTuple):
             f"broadcasts to it{hint}"
         )
 
-    def jacobians(self, points: _Points, m: int) -> NDArray[Any]:
-        """Return what jac gives there, shape (k, M, N), of whatever real dtype."""
+    def jacobians(self, points: _Points, m: int) -> _Array:
+        """Return what jac gives there, shape (k, M, N)."""
         assert self.Dfun is not None
         k, n = points[0].shape
         shape = (k, n, m) if self.col_deriv else (k, m, n)
-        values = real_array("jac", self.Dfun(self.xdata, *_columns(points)))
+        values, _ = _core.returned_array("jac", self.Dfun(self.xdata, *_columns(points)))
         if n == 1 and values.shape == (k, m):
             values = values.reshape(shape)
         try:
