@@ -298,8 +298,7 @@ one_hand_over(One *one)
         }
         is_zero = 1;
     }
-    /* The bound is zero until a Jacobian has been taken. */
-    if (fit->lm.isa >= 0 && fit->lm.delta != 0.0) {
+    if (fit->lm.isa >= 0 && fit->factored) {
         copy_factors(one, is_zero);
     }
     return 0;

@@ -258,6 +258,7 @@ void
 table_store(Table *table, const Fit *fit)
 {
     const LmFit *lm = &fit->lm;
+    const LmFit as_minpack = {.isa = -1};
     const npy_intp n = lm->n, index = fit->index;
 
     memcpy((double *)PyArray_DATA(table->x) + index * n, lm->x,
@@ -265,7 +266,8 @@ table_store(Table *table, const Fit *fit)
     ((int *)PyArray_DATA(table->ier))[index] = lm->info;
     ((int *)PyArray_DATA(table->nfev))[index] = fit->nfev;
     ((int *)PyArray_DATA(table->njev))[index] = fit->njev;
-    ((double *)PyArray_DATA(table->fnorm))[index] = lm_norm(lm, fit->m, fit->f);
+    ((double *)PyArray_DATA(table->fnorm))[index] =
+        lm_norm(&as_minpack, fit->m, fit->f);
     if (table->squares != NULL) {
         ((double *)PyArray_DATA(table->squares))[index] =
             residuals_sum(fit->f, fit->m);

@@ -60,6 +60,7 @@ fit_begin(Fit *fit, const Options *options, int differences)
     lm->jacobian_cost = differences ? lm->n : 0;
     fit->nfev = 0;
     fit->njev = 0;
+    fit->factored = 0;
     fit->saved = 0;
     fit->fresh_jacobian = 0;
     fit->not_finite = 0;
@@ -112,6 +113,7 @@ fit_take_residuals(Fit *fit, double norm, int finite)
 void
 fit_take_factors(Fit *fit)
 {
+    fit->factored = 1;
     fit->fresh_jacobian = 1;
     lm_advance(&fit->lm, 0.0);
 }

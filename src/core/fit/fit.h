@@ -25,6 +25,7 @@ typedef struct {
                          differences write; lm.r where MINPACK factors; NULL */
     double *steps;    /* borrowed: n, how far x is displaced */
 
+    int factored;        /* factors of a Jacobian are there */
     double *last_finite; /* owned; NULL, or room for x and f */
     int saved;           /* x and f before a leap are in it */
     int fresh_jacobian;  /* R has not been looked at since it was filled */
