@@ -1,14 +1,11 @@
 """The shim: the border between Python and C."""
 
 from collections.abc import Callable
-from typing import Any, Final, Self, final
+from typing import Any, Final, Self, SupportsFloat, SupportsIndex, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-QR_AUTO: int
-QR_MINPACK: int
-QR_BLOCKED: int
 INSTRUCTION_SET: int  # of the blocked factorisation: 0 baseline, 1 AVX2, 2 AVX-512; -1: none
 
 _Solution = tuple[
@@ -18,8 +15,9 @@ _Solution = tuple[
     NDArray[np.intc],  # ipvt (N,)
     NDArray[np.float64],  # qtf (N,)
     int,  # nfev
-    int,  # njev
+    int | None,  # njev; None with differences
     int,  # info
+    tuple[float, float, float, int, str],  # ftol, xtol, gtol, maxfev, what is improper
 ]
 
 _Short = tuple[NDArray[np.float64], int]  # x, info
@@ -27,40 +25,50 @@ _Short = tuple[NDArray[np.float64], int]  # x, info
 def solve(
     func: Callable[..., Any],
     dfun: Callable[..., Any] | None,
-    x0: NDArray[np.float64],
-    args: tuple[Any, ...],
+    x0: ArrayLike,
+    args: object,
     col_deriv: object,
-    ftol: float,
-    xtol: float,
-    gtol: float,
-    factor: float,
-    maxfev: int,
-    epsfcn: float | None,
-    diag: NDArray[np.float64] | None,
-    full: bool,
-    qr: int,
+    ftol: SupportsFloat,
+    xtol: SupportsFloat,
+    gtol: SupportsFloat,
+    factor: SupportsFloat,
+    maxfev: SupportsIndex,
+    epsfcn: SupportsFloat | None,
+    diag: ArrayLike | None,
+    full: object,
+    qr: str,
     /,
-) -> _Solution: ...
-def solve_plain(*leastsq_arguments: object) -> _Solution | _Short | None: ...
+) -> _Short | _Solution: ...
 def covariance(
     fjac: NDArray[np.float64], ipvt: NDArray[np.intc], /
 ) -> NDArray[np.float64] | None: ...
 def sum_of_squares(array: NDArray[np.float64], /) -> float: ...
+
+# What the user gave under a name, or the function of that name returned.
+def real_array(name: str, value: object, objects: object = False, /) -> NDArray[np.float64]: ...
+def data_array(name: str, value: object, /) -> NDArray[np.float64]: ...
+def returned_array(name: str, value: object, /) -> tuple[NDArray[np.float64], int]: ...
+def any_array(name: str, value: object, /) -> NDArray[Any]: ...
+def xdata_array(value: Any, /) -> Any: ...
+def read_real(name: str, value: object, /) -> float: ...
+def read_integer(name: str, value: object, /) -> int: ...
 def read_capsule(object: object, /) -> tuple[int, bytes | None, int] | None: ...
 
 @final
 class Residuals:
     calls: Final[int]  # of f
+    m: Final[int]
+    weights: Final[NDArray[np.float64] | None]  # (M,) or (M, M)
+    epsfcn: Final[float]
 
     def __new__(
         cls,
         f: Callable[..., Any],
         xdata: Any,
-        ydata: NDArray[np.float64],  # (M,)
+        ydata: NDArray[np.float64],  # (M,), or one for all
         weights: NDArray[np.float64] | None,  # (M,) or (M, M)
         x: NDArray[np.float64],  # where f was called first,
         values: Any,  # and what it returned
-        convert: Callable[[Any, int], NDArray[np.float64]],
         /,
     ) -> Self: ...
     def __call__(self, x: NDArray[np.float64], /) -> NDArray[np.float64]: ...
@@ -93,8 +101,8 @@ _Points = tuple[NDArray[np.float64], NDArray[np.intp]]  # (k, N), and whose they
 
 _Table = NDArray[np.float64]
 
-# x0 (B, N), diag (1 or B, N), weights and ydata (1 or B, M)
-_Given = tuple[_Table, _Table | None, _Table | None, _Table | None]
+# x0 (B, N), diag as the user gave it, weights and ydata (1 or B, M)
+_Given = tuple[_Table, Any, _Table | None, _Table | None]
 
 # x, ier, nfev, njev, fnorm, sums of squares, cov_x: written to
 _Results = tuple[
@@ -107,13 +115,15 @@ _Results = tuple[
     NDArray[np.float64] | None,
 ]
 
-# ftol, xtol, gtol, factor, maxfev, epsfcn, qr
-_Options = tuple[float, float, float, float, int, float | None, int]
+# ftol, xtol, gtol, factor, maxfev, epsfcn, qr, as the user gave them
+_Options = tuple[Any, ...]
 
 @final
 class Lockstep:
     done: Final[int]  # fits
 
+    @property
+    def options(self) -> dict[str, Any]: ...  # ftol, xtol, gtol and maxfev
     def __new__(
         cls,
         given: _Given,
@@ -145,3 +155,5 @@ class Batch:
     def stop(self) -> None: ...
     @property
     def done(self) -> int: ...
+    @property
+    def options(self) -> dict[str, Any]: ...

@@ -245,8 +245,9 @@ def leastsq(
         full_output,
         qr,
     )
-    if len(solution) == 2:  # x and ier, of a fit that converged
-        return solution
+    if len(solution) == 2:  # of a fit that converged
+        x, ier = solution
+        return x, ier
     x, fvec, fjac, ipvt, qtf, nfev, njev, ier, told = solution
     message = describe(ier, *told)
     if fvec is None:  # without full_output

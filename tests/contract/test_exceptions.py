@@ -130,7 +130,7 @@ def test_threads() -> None:
 def test_a_call_of_func_counts_as_recursion() -> None:
     """Otherwise functions of C alone that fit within fits would overflow the stack."""
     # Made beforehand, so that nothing but the call itself can meet the limit.
-    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, None, False, _core.QR_AUTO)
+    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, None, False, "auto")
     arguments = (np.negative, None, np.array(LINEAR_START), (), False, *options)
     before = sys.getrecursionlimit()
 

@@ -1,9 +1,10 @@
-"""The short way of usual arguments into the shim, and the memory that small fits do without."""
+"""The usual arguments and the unusual ones, and the memory that small fits do without."""
 
 from __future__ import annotations
 
 import gc
 import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -60,40 +61,62 @@ def with_changes(*changes: tuple[int, Any]) -> list[Any]:
     return arguments
 
 
-MISALIGNED = np.zeros(33, np.uint8)[1:25].view(np.float64)
-REAL_NUMBERS = (np.nan, np.float64(1e-8), Number(1.0), Whole(1), True, None, "1", 2**70)
-UNUSUAL = [
-    (0, None),
-    (1, "no function"),
-    *((2, x0) for x0 in (1.0, [4.0, 5.0, 6.0], START.astype(int), START.reshape(1, 3))),
-    *((2, x0) for x0 in (START[:0], START.view(np.recarray), START.astype(">f8"), MISALIGNED)),
-    *((3, args) for args in (1.0, [], Several())),
-    *((place, value) for place in (4, 12) for value in (None, 0.0, np.True_, "yes", Whole(1))),
-    *((place, value) for place in (5, 6, 7, 8) for value in REAL_NUMBERS),
-    *((9, maxfev) for maxfev in (1.0, True, Whole(7), 2**31 - 4, 2**31, 2**70, -(2**70), None)),
-    *((10, epsfcn) for epsfcn in (np.nan, np.float32(1e-8), "1", True, 2**70)),
-    *((11, diag) for diag in ([1.0, 1.0, 1.0], np.ones(3))),
-    *((13, qr) for qr in (0, None, "minpack", "aut", "automatic", Text("auto"))),
+def solved(*changes: tuple[int, Any]) -> Any:
+    return _core.solve(*with_changes(*changes))
+
+
+MISALIGNED = np.frombuffer(b"." + START.tobytes(), np.uint8)[1:].view(np.float64)
+MOST = 2**31 - 1 - 4
+# What is read with more care than the usual kinds are, and what that comes to.
+UNUSUAL: list[tuple[int, Any, Any]] = [
+    *((2, x0, START) for x0 in ([4.0, 5, 6.0], START.astype(int), START.reshape(1, 3, 1))),
+    *((2, x0, START) for x0 in (START.view(np.recarray), START.astype(">f8"), MISALIGNED)),
+    (2, [[4], [5.0], [6]], START),
+    (3, Several(), ()),
+    *((place, value, True) for place in (4, 12) for value in (np.True_, "yes", Whole(1))),
+    *((place, value, False) for place in (4, 12) for value in (None, 0.0, "")),
+    *((place, value, float(value)) for place in (5, 6, 7, 8)
+      for value in (np.float64(1e-8), np.float32(1e-8), Number(1.0), Whole(1), True, 2**70,
+                    Fraction(1, 3), np.array(0.5))),
+    *((9, maxfev, int(maxfev)) for maxfev in (True, Whole(7), np.int8(9))),
+    *((9, maxfev, MOST) for maxfev in (2**31 - 4, 2**31, 2**70)),
+    *((9, maxfev, 0) for maxfev in (-1, -(2**70), False)),
+    *((10, epsfcn, float(epsfcn)) for epsfcn in (np.float32(1e-8), True, 2**70)),
+    *((11, diag, np.ones(3)) for diag in ([1, 1.0, 1.0], np.ones(3, ">f8"), np.ones(3, bool))),
+    (13, Text("auto"), "auto"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "value", "usual"), UNUSUAL)
+@pytest.mark.parametrize("dfun", [None, lambda x: JACOBIAN])
+def test_what_is_unusual_comes_to_the_same(dfun: Any, place: int, value: Any, usual: Any) -> None:
+    if place == 4 and dfun is not None and usual:
+        dfun = lambda x: JACOBIAN.T  # noqa: E731
+    found = solved((1, dfun), (place, value))
+    expected = solved((1, dfun), (place, usual))
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_same_bits(ours, theirs)
+
+
+REFUSED: list[tuple[int, Any, type[Exception]]] = [
+    (0, None, TypeError),
+    (1, "no function", TypeError),
+    *((2, x0, TypeError) for x0 in (START[:0], [1j], ["1.0"], None)),
+    *((place, np.nan, ValueError) for place in (5, 6, 7, 8, 10)),
+    *((place, value, TypeError) for place in (5, 6, 7, 8, 10) for value in ("1", b"1", 1j)),
+    *((place, 10**400, OverflowError) for place in (5, 6, 7, 8, 10)),
+    *((9, maxfev, TypeError) for maxfev in (1.0, "1", None)),
+    *((13, qr, ValueError) for qr in (0, None, "aut", "automatic", b"auto")),
 ]
 
 
-@pytest.mark.parametrize(("place", "value"), UNUSUAL)
-def test_what_is_unusual_is_left_alone(place: int, value: Any) -> None:
+@pytest.mark.parametrize(("place", "value", "error"), REFUSED)
+def test_what_is_refused_calls_nothing(place: int, value: Any, error: type[Exception]) -> None:
     func, dfun = Callable(), Callable()
-    given = with_changes((0, func), (1, dfun), (place, value))
-    assert _core.solve_plain(*given) is None
+    with pytest.raises(error):
+        solved((0, func), (1, dfun), (place, value))
     assert func.calls == dfun.calls == 0
-
-
-def test_another_number_of_arguments_is_unusual() -> None:
-    for given in (PLAIN[:-1], (*PLAIN, 0), ()):
-        assert _core.solve_plain(*given) is None
-
-
-def test_a_compiled_function_is_unusual() -> None:
-    made = _core.Compiled(1, 0, 0, 5, None, None, None, None)  # an address that nobody calls
-    for place in (0, 1):
-        assert _core.solve_plain(*with_changes((place, made))) is None
 
 
 @pytest.mark.parametrize(
@@ -113,10 +136,8 @@ def test_a_compiled_function_is_unusual() -> None:
         [(2, np.arange(24.0)[4:19:6])],
     ],
 )
-def test_the_short_way_leads_where_the_long_one_does(changes: list[tuple[int, Any]]) -> None:
-    """The long one is taken where x0 is a list."""
+def test_a_list_for_x0_leads_where_the_array_does(changes: list[tuple[int, Any]]) -> None:
     given = with_changes(*changes, (12, True))
-    assert _core.solve_plain(*given) is not None
     short = fit(given)
     long = fit([*given[:2], given[2].tolist(), *given[3:]])
     assert_same_bits(packed(short), packed(long))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from bits import Counted, assert_same_bits
+from wrappers import raising_in
 
 from pyminpack import _core, curve_fit
 
@@ -21,10 +23,6 @@ Y = np.arange(4.0)
 VALUES = np.array([1.5, 2.5, 3.5, 4.5])
 
 
-def refuse(values: Any, m: int) -> Any:
-    raise AssertionError
-
-
 def made(**changes: Any) -> Any:
     given = {
         "f": lambda xdata, *p: VALUES * p[0],
@@ -33,7 +31,6 @@ def made(**changes: Any) -> Any:
         "weights": None,
         "x": X,
         "values": VALUES,
-        "convert": refuse,
         **changes,
     }
     return _core.Residuals(*given.values())
@@ -108,10 +105,10 @@ def test_arguments_it_refuses(changes: dict[str, Any]) -> None:
 
 
 def test_how_it_is_made() -> None:
-    with pytest.raises(TypeError, match="7 arguments"):
+    with pytest.raises(TypeError, match="6 arguments"):
         _core.Residuals()
     with pytest.raises(TypeError, match="no keyword arguments"):
-        _core.Residuals(refuse, None, Y, None, X, VALUES, convert=refuse)
+        _core.Residuals(len, None, Y, None, X, values=VALUES)
     with pytest.raises(TypeError, match="immutable type"):
         _core.Residuals.calls = 3
     with pytest.raises(AttributeError):
@@ -131,58 +128,87 @@ def test_calls_it_refuses(args: Any) -> None:
 
 
 OTHERS = [
-    [1.0] * M,
+    VALUES.tolist(),
+    tuple(VALUES.tolist()),
     VALUES.astype(">f8"),
-    VALUES[:3],
-    VALUES.reshape(2, 2),
     VALUES.astype(np.float32),
+    VALUES.astype(object),
     np.ma.array(VALUES),
-    np.float64(3.0),
+    memoryview(VALUES),
+    [Fraction(value) for value in VALUES.tolist()],
 ]
 
 
 @pytest.mark.parametrize("values", OTHERS, ids=repr)
 def test_other_values_are_converted(values: Any) -> None:
-    seen: list[Any] = []
-
-    def convert(*args: Any) -> Any:
-        seen.append(args)
-        return VALUES
-
-    residuals = made(values=values, convert=convert)
+    residuals = made(values=values)
     assert_same_bits(residuals(X), VALUES - Y)
-    ((found, m),) = seen
-    assert found is values
-    assert m == M
+    residuals = made(f=lambda *args: values)
+    assert_same_bits(residuals(X + 1), VALUES - Y)
 
 
-@pytest.mark.parametrize("values", OTHERS, ids=repr)
-def test_what_convert_must_not_return(values: Any) -> None:
-    def convert(*args: Any) -> Any:
-        return values
+@pytest.mark.parametrize("value", [3.0, 3, np.float64(3.0), np.array([3.0]), [3], np.array(3)])
+def test_a_single_number_stands_for_all(value: Any) -> None:
+    residuals = made(values=value, f=lambda *args: value)
+    assert_same_bits(residuals(X), 3.0 - Y)
+    assert_same_bits(residuals(X + 1), 3.0 - Y)
 
-    with pytest.raises(TypeError, match="convert must return a vector of float64"):
-        made(values=None, convert=convert)
-    residuals = made(f=lambda *args: None, convert=convert)
-    with pytest.raises(TypeError, match="convert must return a vector of float64"):
+
+@pytest.mark.parametrize("weights", [None, np.full(1, 2.0), np.full((1, 1), 2.0)])
+def test_a_single_ydata_and_its_weight_stand_for_all(weights: Any) -> None:
+    residuals = made(ydata=np.array([0.5]), weights=weights)
+    factor = 1.0 if weights is None else 2.0
+    assert_same_bits(residuals(X), (VALUES - 0.5) * factor)
+    assert residuals.m == M
+    if weights is None:
+        assert residuals.weights is None
+    else:
+        assert_same_bits(residuals.weights, np.full(M, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "epsilon"), [(np.float16, 2.0**-10), (np.float32, 2.0**-23), (int, 2.0**-52)]
+)
+def test_the_epsilon_is_that_of_the_first_values(dtype: Any, epsilon: float) -> None:
+    assert made(values=VALUES.astype(dtype)).epsfcn == epsilon
+    assert made().epsfcn == 2.0**-52
+
+
+WRONG: list[tuple[Any, type[Exception], str]] = [
+    (VALUES[:3], ValueError, r"f returned an array of shape \(3,\), .* shape \(4,\)$"),
+    (VALUES.reshape(2, 2), ValueError, r"shape \(2, 2\).*; ravel\(\) it$"),
+    (VALUES * 1j, TypeError, "f returned values of dtype complex128"),
+    (None, TypeError, "f returned an object of type 'NoneType'"),
+    ([1.0, "2", 3.0, 4.0], TypeError, "f returned values of dtype <U"),
+    ([[1.0], [1.0, 2.0]], ValueError, "inhomogeneous"),
+]
+
+
+@pytest.mark.parametrize(("values", "error", "says"), WRONG, ids=lambda each: repr(each)[:30])
+def test_values_it_refuses(values: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        made(values=values)
+    residuals = made(f=lambda *args: values)
+    with pytest.raises(error, match=says):
         residuals(X + 1)
     # A failure leaves all as it was.
     assert_same_bits(residuals(X), VALUES - Y)
 
 
-def test_an_exception_of_f_or_convert() -> None:
+def test_an_exception_of_f_or_of_what_it_returned() -> None:
     trouble = KeyError("trouble")
+    bad = raising_in(trouble, "__array__")
 
     def fail(*args: Any) -> Any:
         raise trouble
 
-    for residuals in (made(f=fail), made(f=lambda *args: None, convert=fail)):
+    for residuals in (made(f=fail), made(f=lambda *args: bad)):
         with pytest.raises(KeyError) as caught:
             residuals(X + 1)
         assert caught.value is trouble
         assert_same_bits(residuals(X), VALUES - Y)
     with pytest.raises(KeyError):
-        made(values=None, convert=fail)
+        made(values=bad)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2,), (3,), (5,), (1001,), (3, 4), (2, 3, 4)])
@@ -232,7 +258,7 @@ def test_nothing_is_leaked() -> None:
         residuals(X + 1)
         with pytest.raises(KeyError):
             residuals(X + 10)
-        with pytest.raises(AssertionError):
+        with pytest.raises(TypeError):
             made(**{**given, "values": None})
     del residuals
     assert counts() == before

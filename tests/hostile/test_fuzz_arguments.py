@@ -197,10 +197,25 @@ SLOPES: list[Any] = [None, None, rosenbrock_jacobian, lambda x: np.eye(x.size), 
 TUPLES: list[Any] = [(), (), (1,), (None, "a"), [], None]
 FLAGS: list[Any] = [0, True, None, Raising()]
 LIMITS: list[Any] = [1, 40, 10**4, 0, -1, 2**31, 10**30, 1.0, None]
-CHOICES: list[Any] = [0, 1, 2, 3, -1, 10**30, None, Raising()]
+CHOICES: list[Any] = ["auto", "minpack", "blocked", "", "lapack", 3, None, Raising()]
 SOLVE = [FUNCTIONS, SLOPES, VECTORS, TUPLES, FLAGS, *[REALS] * 4, LIMITS, REALS, VECTORS]
 SOLVE += [FLAGS, CHOICES]
-USUAL = (rosenbrock, None, np.array(START), (), 0, 1e-8, 1e-8, 0.0, 100.0, 40, None, None, 1, 0)
+USUAL = (
+    rosenbrock,
+    None,
+    np.array(START),
+    (),
+    0,
+    1e-8,
+    1e-8,
+    0.0,
+    100.0,
+    40,
+    None,
+    None,
+    1,
+    "auto",
+)
 
 
 def changed_calls() -> st.SearchStrategy[tuple[Any, ...]]:
@@ -219,12 +234,17 @@ def _changed(changes: list[tuple[int, Any]], length: int) -> tuple[Any, ...]:
 
 def check_solve(arguments: tuple[Any, ...]) -> None:
     try:
-        x, fvec, fjac, ipvt, qtf, nfev, njev, info = _core.solve(*arguments)
+        solved = _core.solve(*arguments)
     except (TypeError, ValueError, OverflowError, IndexError, Trouble) as raised:
         TALLY.add(f"solve raised {type(raised).__name__}")
     else:
+        assert (len(solved) == 2) is (not arguments[12] and solved[1] in (1, 2, 3, 4))
+        if len(solved) == 2:
+            solved = (solved[0], None, None, None, None, 0, None, solved[1], (0, 0, 0, 0, ""))
+        x, fvec, fjac, ipvt, qtf, nfev, njev, info, told = solved
         assert info in range(10)
-        assert 0 <= njev <= nfev <= arguments[9] + x.size + 1
+        assert (told[4] != "") is (info == 0)
+        assert 0 <= (njev or 0) <= nfev <= told[3] + x.size + 1
         if arguments[12]:
             assert fjac.shape == (x.size, fvec.size)
             assert ipvt.shape == qtf.shape == x.shape

@@ -304,7 +304,7 @@ def test_the_extension_loaded_three_times() -> None:
     def solved(module: ModuleType) -> Any:
         x0 = np.array(START)
         tolerance = 1.49012e-8
-        options = (0, tolerance, tolerance, 0.0, 100.0, 600, None, None, True, _core.QR_AUTO)
+        options = (0, tolerance, tolerance, 0.0, 100.0, 600, None, None, True, "auto")
         return module.solve(rosenbrock, None, x0, (), *options)
 
     assert_same_bits(solved(modules[0])[0], PLAIN["x"])

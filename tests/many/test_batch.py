@@ -1,4 +1,4 @@
-"""`_core.Batch`, as _many_compiled.py never calls it."""
+"""`_core.Batch`, as `leastsq_many` never calls it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def batch_of(library: Path, **replaced: Any) -> tuple[Any, ...]:
         "cov_x": None,
     }
     options = {"ftol": 1e-8, "xtol": 1e-8, "gtol": 0.0, "factor": 100.0, "maxfev": 99,
-               "epsfcn": None, "qr": 0}  # fmt: skip
+               "epsfcn": None, "qr": "auto"}  # fmt: skip
     rest = {"func": compiled(c_of(library), M, jac=True), "dfun": None, "data": table()}
     for group in (given, results, options, rest):
         group.update((k, v) for k, v in replaced.items() if k in group)
@@ -41,7 +41,7 @@ def batch_of(library: Path, **replaced: Any) -> tuple[Any, ...]:
 MISUSE: list[tuple[str, list[Any], type[Exception]]] = [
     ("x0", [None, 1.0, np.ones(3), np.ones((0, 3)), np.ones((3, 0)), np.ones((3, 3), np.float32),
             np.asfortranarray(starts()), np.ones((1, 1, 1)), np.ones((6, 3))], ValueError),
-    ("diag", [1.0, np.ones(3), np.ones((2, 3)), np.ones((7, 4)), np.ones((1, 3), int)], ValueError),
+    ("diag", [1.0, np.ones(4), np.ones((2, 3)), np.ones((7, 4)), np.ones((1, 3), int)], ValueError),
     ("weights", [1.0, np.ones(M), np.ones((2, M)), np.ones((7, 4)), np.ones((1, 0))], ValueError),
     ("ydata", [1.0, np.ones(M), np.ones((2, M)), np.ones((7, 4)), np.ones((1, 0))], ValueError),
     ("x", [None, np.ones((6, 3)), np.ones((7, 2)), np.ones((7, 3), int),
@@ -53,10 +53,11 @@ MISUSE: list[tuple[str, list[Any], type[Exception]]] = [
     ("cov_x", [1.0, np.ones((7, 3)), np.ones((7, 3, 2)), np.ones((6, 3, 3))], ValueError),
     ("ftol", [None, "1"], TypeError),
     ("maxfev", [None, 1.5], TypeError),
-    ("maxfev", [-1, 2**31, 2**80], OverflowError),
     ("epsfcn", ["1"], TypeError),
-    ("qr", [None], TypeError),
-    ("qr", [3, -1], ValueError),
+    ("qr", [None, 3, -1, "lapack"], ValueError),
+    ("ftol", [-1.0], TypeError),
+    ("factor", [0.0], TypeError),
+    ("diag", [np.zeros((7, 3))], TypeError),
     ("func", [None, len, Fractions().func, _core.Compiled], TypeError),
     ("dfun", [len, 1, _core.Compiled], TypeError),
     ("data", [1.0, np.float64(1.0), np.ones(()), np.ones((6, 22)), table().tolist(),
@@ -112,14 +113,10 @@ def test_a_driver_that_was_stopped(compiled_library: Path) -> None:
     assert (given[1][0] == 7.0).all()
 
 
-def test_improper_options_of_the_driver(compiled_library: Path) -> None:
-    for name, value in {"ftol": -1.0, "factor": 0.0, "diag": np.zeros((1, 3))}.items():
-        given = batch_of(compiled_library, **{name: value})
-        given[1][1][:] = -1
-        batch = _core.Batch(*given)
-        assert batch.run() is False
-        assert batch.done == 0
-        assert given[1][1].tolist() == [-1] * COUNT
+def test_any_limit_of_evaluations(compiled_library: Path) -> None:
+    for maxfev, limit in ((0, 800), (-1, 800), (7, 7), (2**31, 2**31 - 5), (2**80, 2**31 - 5)):
+        batch = _core.Batch(*batch_of(compiled_library, maxfev=maxfev))
+        assert batch.options == {"ftol": 1e-8, "xtol": 1e-8, "gtol": 0.0, "maxfev": limit}
 
 
 def test_all_combinations_of_what_may_be_none(compiled_library: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from many import assert_same_fits, fractions
 from misbehaviour import Trouble
 
-from pyminpack import _progress, leastsq_many
+from pyminpack import leastsq_many
+from pyminpack._many import progress as module
 
 # They exchange the clock, stderr and modules.
 pytestmark = pytest.mark.thread_unsafe(reason="parts of the process are exchanged")
@@ -26,7 +27,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
     """Have a clock that goes on by `step` seconds each time one looks."""
     ticks = itertools.count()
     clock = SimpleNamespace(monotonic=lambda: step * next(ticks))
-    monkeypatch.setattr(_progress, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
 
 
 def run(progress: Any, **options: Any) -> None:

@@ -117,7 +117,7 @@ def test_threads_that_share_a_driver(compiled_library: Path) -> None:
     x0 = np.arange(float(count))[:, None]
     x = np.full((count, 1), np.nan)
     counts = [np.zeros(count, np.intc) for _ in range(3)]
-    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, _core.QR_AUTO)
+    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, "auto")
     results = (x, *counts, np.zeros(count), None, None)
     rows = creeping_rows(count)
     batch = _core.Batch((x0, None, None, None), results, options, c, c, rows)
@@ -137,7 +137,7 @@ def test_a_driver_is_stopped_in_the_middle(compiled_library: Path) -> None:
     c = creeping(compiled_library)
     rows, x = creeping_rows(4, 0, 1, 2, 3), np.full((4, 1), np.nan)
     counts = [np.zeros(4, np.intc) for _ in range(3)]
-    options = (0.0, 0.0, 0.0, 100.0, 10**7, None, _core.QR_AUTO)
+    options = (0.0, 0.0, 0.0, 100.0, 10**7, None, "auto")
     batch = _core.Batch(
         (np.ones((4, 1)), None, None, None),
         (x, *counts, np.zeros(4), None, None),
@@ -189,7 +189,7 @@ def test_a_driver_keeps_what_it_was_given(compiled_library: Path) -> None:
     data = creeping_rows(5)
     c = compiled(in_python(lambda p, m, n, x, fvec, iflag: fvec.__setitem__(0, x[0] - 2.0) or 0), 1)
     kept = [weakref.ref(data), weakref.ref(counts[0])]
-    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, _core.QR_AUTO)
+    options = (1e-8, 1e-8, 0.0, 100.0, 99, None, "auto")
     batch = _core.Batch(
         (np.ones((5, 1)), None, None, None),
         (x, *counts, np.zeros(5), None, None),
@@ -300,6 +300,7 @@ def test_a_worker_that_fails_ends_the_call(
         def __init__(self, *args: Any) -> None:
             self.batch = real(*args)
             self.stop = self.batch.stop
+            self.options = self.batch.options
 
         done = 0
 

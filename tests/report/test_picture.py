@@ -17,7 +17,7 @@ from decay import FULL, SIGMA, START, T, Y, full, jacobian, model, residuals
 from tooling import ROOT
 
 from pyminpack import _report, leastsq, report
-from pyminpack._report_band import normal_quantile, standard_deviation, student_quantile
+from pyminpack._report.band import normal_quantile, standard_deviation, student_quantile
 
 pytestmark = pytest.mark.thread_unsafe(reason="matplotlib is not made for threads")
 

@@ -172,7 +172,7 @@ def models() -> list[Scenario]:
 
         def once() -> Any:
             func.calls = 0
-            made = (func, None, values, weights, first, values, lambda given, m: values)
+            made = (func, None, values, weights, first, values)
             residuals = _core.Residuals(*made)
             return residuals(first), residuals(second), residuals(third), 1
 
@@ -202,10 +202,10 @@ def compiled_fits(combined: int) -> list[Scenario]:
     start = np.array([3.0, 0.5, 1.25])
     options = (1e-8, 1e-8, 0.0, 100.0)
 
-    def one(dfun: Any, full: bool, qr: int) -> Any:
+    def one(dfun: Any, full: bool, qr: str) -> Any:
         return _core.solve(function, dfun, start, (), 0, *options, 99, None, start, full, qr)
 
-    def many(name: str, start: Any, dfun: Any, qr: int) -> Scenario:
+    def many(name: str, start: Any, dfun: Any, qr: str) -> Scenario:
         x0, counts = np.stack([start] * 4), [np.zeros(4, np.intc) for _ in range(3)]
         results = (np.empty_like(x0), *counts, np.empty(4), None, np.empty((4, 3, 3)))
         data = np.stack([DATA.ravel()] * 4)
@@ -221,14 +221,14 @@ def compiled_fits(combined: int) -> list[Scenario]:
         Scenario(f"fit, {qr}, {full}, {dfun is None}", FOUND, partial(one, dfun, full, qr), ())
         for dfun in (None, function)
         for full in (False, True)
-        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED)
+        for qr in ("minpack", "blocked")
     ]
     # To where the residuals overflow, which the guard has to remember.
     leaping = np.array([1e-20, -2.0, 1.0])
     for dfun in (None, function):
-        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED):
+        for qr in ("minpack", "blocked"):
             fits.append(many(f"fits, {qr}, {dfun is None}", start, dfun, qr))
-        fits.append(many(f"leaps, {dfun is None}", leaping, dfun, _core.QR_MINPACK))
+        fits.append(many(f"leaps, {dfun is None}", leaping, dfun, "minpack"))
     return fits
 
 
@@ -344,9 +344,8 @@ def outcome_in_leastsq(scenario: Scenario, *how: Any) -> Any:
 
 
 def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
-    names = ("solve_plain", "solve", "covariance")
+    names = ("solve", "covariance")
     refused = {name: refusing(getattr(_core, name), *how) for name in names}
-    refused["Compiled"] = _core.Compiled
     _leastsq._core = SimpleNamespace(**refused)  # type: ignore[assignment]
     try:
         return outcome(scenario.once)

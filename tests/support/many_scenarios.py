@@ -114,7 +114,7 @@ def steps() -> list[Scenario]:
     tables = (np.ones((3, 2)), np.ones((1, 6)), target[np.newaxis])
     return [
         scenario(qr, differences, given, STARTS)
-        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED)
+        for qr in ("minpack", "blocked")
         for differences in (False, True)
         for given in ((None, None, None), tables)
     ]
@@ -139,6 +139,6 @@ def driven() -> Iterator[Scenario]:
         return (*results[:5], results[6], counts[0].item(0))
 
     for differences in (False, True):
-        for qr in (_core.QR_MINPACK, _core.QR_BLOCKED):
+        for qr in ("minpack", "blocked"):
             name = f"driven, {differences}, {qr}"
             yield Scenario(name, (*FOUND, 5), partial(once, differences, qr), ())

@@ -201,7 +201,7 @@ def leastsq_many(
             "at once, in the thread that called leastsq_many"
         )
     evaluated = Evaluated(func, Dfun, args, bool(col_deriv), len(settled.x0))
-    fits = unfinished(ManyFits, *settled.x0.shape, bool(cov_x))
+    fits = unfinished(ManyFits, settled.x0.shape, bool(cov_x))
     fit_together(settled, evaluated, fits, lambda: fits, progress)
     return fits
 
@@ -220,7 +220,7 @@ def _fit_compiled(
     count = len(settled.x0)
     functions = [func] if Dfun is None or Dfun is func else [func, Dfun]
     rows = rows_of(data, functions, count)
-    fits = unfinished(ManyFits, *settled.x0.shape, cov_x)
+    fits = unfinished(ManyFits, settled.x0.shape, cov_x)
     batch = _core.Batch(
         (settled.x0, settled.diag, settled.weights, None),
         (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, None, fits.cov_x),

@@ -277,7 +277,7 @@ def curve_fit_many(
     model = _Model(f, jac, data.xdata, m, bool(col_deriv))
     free = data.sizes() - n
     squares = np.full(count, np.nan)
-    fits = unfinished(CurveFitMany, count, n, True, pcov=np.full((count, n, n), np.nan))
+    fits = unfinished(CurveFitMany, start.shape, True, pcov=np.full((count, n, n), np.nan))
 
     def finished() -> CurveFitMany:
         _fill_covariances(fits, squares, free, absolute_sigma)

@@ -138,12 +138,13 @@ class ManyFits:
 _Kind = TypeVar("_Kind", bound=ManyFits)
 
 
-def unfinished(kind: type[_Kind], count: int, n: int, cov_x: bool, **more: Any) -> _Kind:
+def unfinished(kind: type[_Kind], shape: tuple[int, ...], cov_x: bool, **more: Any) -> _Kind:
     """
     Return the results of fits that are yet to be made, with options that are yet to be filled in.
 
-    `more` are the attributes that another kind has.
+    The shape is that of x0; `more` are the attributes that another kind has.
     """
+    count, n = shape
     return kind(
         x=np.full((count, n), np.nan),
         ier=np.zeros(count, dtype=np.intc),
