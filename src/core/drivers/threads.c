@@ -241,7 +241,7 @@ is_over(const struct timespec *start, double duration)
 /* Tell how many fits are done. Not after each of them: what all threads write
  * to stands beside what all of them read. */
 static void
-tell(Batch *self, Worker *worker)
+report(Batch *self, Worker *worker)
 {
     atomic_fetch_add(&self->done, worker->slots.done - worker->told);
     worker->told = worker->slots.done;
@@ -259,7 +259,7 @@ take_portion(Batch *self, Worker *worker)
         worker->portion *= 2;
     }
     timespec_get(&worker->begun, TIME_UTC);
-    tell(self, worker);
+    report(self, worker);
     first = atomic_fetch_add(&self->next, worker->portion);
     slots->next = (npy_intp)Py_MIN(first, self->fits.count);
     slots->end = (npy_intp)Py_MIN(first + worker->portion, self->fits.count);
@@ -361,7 +361,7 @@ batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (hire(self, &worker) == 0) {
         watch_begin(&worker.watch);
         (void)make_fits(self, &worker);
-        tell(self, &worker);
+        report(self, &worker);
         watch_end(&worker.watch);
         if (worker.no_memory) {
             PyErr_NoMemory();
