@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The environment .venv and the two builds in it. Each finished piece of work leaves a stamp that says
+# The environment .venv and the package in it. Each finished piece of work leaves a stamp that says
 # what it was made from, so that the next run has nothing to do. Sourced by ./dev.
 
 readonly stamps=.venv/stamps
@@ -89,27 +89,24 @@ set_up() {
     PATH=$PWD/.venv/bin:$PATH
 }
 
-# build VARIANT TARGET PIP_OPTION...: compiles the package with minpack/ (vendored) or with an
-# installed MINPACK (system), and installs it into TARGET, which is .venv or a folder.
-build() {
-    local variant=$1 target=$2 hash
-    shift 2
-    hash=$(hash_of meson.build meson.options pyproject.toml minpack src)
-    if stamp_is "$variant" "$hash" && [ -d "$target" ]; then return; fi
-    rm -f "$stamps/$variant"
-    # pip adds to a folder, and would leave the metadata of another version there.
-    if [ "$target" != .venv ]; then rm -rf "$target"; fi
-    step "building the package, MINPACK is $variant" \
-        pip install . --no-build-isolation --no-deps --force-reinstall "$@" \
-        "-Cbuild-dir=build/$variant" -Csetup-args=-Dwerror=true "-Csetup-args=-Dminpack=$variant"
-    echo "$hash" >"$stamps/$variant"
-}
-
-build_vendored() { build vendored .venv; }
-
-# The tests find it by PYMINPACK_SYSTEM_SITE.
-build_system() {
-    local site=build/system-site
-    build system "$site" --target "$site"
-    export PYMINPACK_SYSTEM_SITE=$PWD/$site
+# The package, with the programs of tests/native beside it: from one build folder, so that Fortran and C
+# are compiled once. pip installs it when there is something new in what describes it; after that a change
+# in a file takes the time of that file.
+build_vendored() {
+    local folder=build/vendored oracle=without hash
+    # Meson does not look again for what it once did not find.
+    if have argonne; then oracle=with; fi
+    stamp_is oracle "$oracle" || rm -rf "$folder"
+    # shellcheck disable=SC2046  # a list of files
+    hash=$(hash_of pyproject.toml meson.options $(find meson.build minpack src tests/native -name meson.build))
+    if stamp_is vendored "$hash" && [ -f "$folder/build.ninja" ]; then
+        step "compiling and installing what has changed" .venv/bin/python tools/refresh.py "$folder"
+        return
+    fi
+    rm -f "$stamps/vendored"
+    step "building the package" \
+        pip install . --no-build-isolation --no-deps --force-reinstall \
+        "-Cbuild-dir=$folder" -Csetup-args=-Dwerror=true -Csetup-args=-Dnative-tests=true
+    echo "$oracle" >"$stamps/oracle"
+    echo "$hash" >"$stamps/vendored"
 }

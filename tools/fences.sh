@@ -47,7 +47,6 @@ print("-isystem", sysconfig.get_path("include"), "-isystem", numpy.get_include()
 with_build() {
     local name=$1
     rm -f "build/$name/last-test"
-    unset PYMINPACK_SYSTEM_SITE
     runner=(env "PYTHONPATH=$PWD/build/$name-site:$PWD/tools"
         "PYMINPACK_NATIVE_BUILD=$PWD/build/$name/tests/native"
         "PYMINPACK_INSTRUMENTED_SITE=$PWD/build/$name-site"

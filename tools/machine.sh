@@ -99,6 +99,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY"), 
         analyzer) echo 'int x;' | compile_c -fanalyzer -S -o /dev/null ;;
         cppcheck) command -v cppcheck >/dev/null ;;
         valgrind) command -v valgrind >/dev/null ;;
+        mingw) command -v x86_64-w64-mingw32-gcc >/dev/null && command -v x86_64-w64-mingw32-gfortran >/dev/null ;;
         chromium) find_chromium >/dev/null ;;
     esac
 }
@@ -116,6 +117,7 @@ in_words() {
         venv) echo "the modules venv and ensurepip of $python (for .venv)" ;;
         argonne) echo "Argonne's MINPACK and its C port (which the tests compare with)" ;;
         sanitizers) echo "GCC's AddressSanitizer and UndefinedBehaviorSanitizer" ;;
+        mingw) echo "mingw-w64's GCC and gfortran" ;;
         analyzer) echo "a C compiler that knows -fanalyzer" ;;
         cppcheck | valgrind | chromium) echo "$1" ;;
     esac
@@ -133,6 +135,7 @@ packages_for() {
         # valgrind replaces functions of the loader, and finds them by libc6-dbg.
         apt-get:valgrind) echo valgrind libc6-dbg ;;
         dnf:sanitizers) echo libasan libubsan ;;
+        apt-get:mingw) echo {gcc,gfortran}-mingw-w64-x86-64-win32 ;;
         apt-get:cppcheck | dnf:cppcheck | brew:cppcheck | dnf:valgrind) echo "$1" ;;
         apt-get:chromium | dnf:chromium) echo "$1" ;;
         dnf:fortran) echo gcc-gfortran ;;
@@ -154,6 +157,7 @@ how_to_get() {
         sanitizers | analyzer) echo "install GCC 10 or newer, and name it when it is not cc: CC=gcc ./dev ..." ;;
         cppcheck | chromium) echo "install it" ;;
         valgrind) echo "it exists for Linux" ;;
+        mingw) echo "it is taken from Debian or Ubuntu" ;;
         headers | venv) echo "reinstall that Python with them, or name another: PYTHON=/path/to/python3 ./dev ..." ;;
     esac
 }
