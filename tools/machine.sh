@@ -99,6 +99,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY"), 
         analyzer) echo 'int x;' | compile_c -fanalyzer -S -o /dev/null ;;
         cppcheck) command -v cppcheck >/dev/null ;;
         valgrind) command -v valgrind >/dev/null ;;
+        debootstrap) command -v debootstrap >/dev/null ;;
         chromium) find_chromium >/dev/null ;;
     esac
 }
@@ -117,7 +118,7 @@ in_words() {
         argonne) echo "Argonne's MINPACK and its C port (which the tests compare with)" ;;
         sanitizers) echo "GCC's AddressSanitizer and UndefinedBehaviorSanitizer" ;;
         analyzer) echo "a C compiler that knows -fanalyzer" ;;
-        cppcheck | valgrind | chromium) echo "$1" ;;
+        cppcheck | valgrind | chromium | debootstrap) echo "$1" ;;
     esac
 }
 
@@ -134,7 +135,7 @@ packages_for() {
         apt-get:valgrind) echo valgrind libc6-dbg ;;
         dnf:sanitizers) echo libasan libubsan ;;
         apt-get:cppcheck | dnf:cppcheck | brew:cppcheck | dnf:valgrind) echo "$1" ;;
-        apt-get:chromium | dnf:chromium) echo "$1" ;;
+        apt-get:chromium | dnf:chromium | apt-get:debootstrap | dnf:debootstrap) echo "$1" ;;
         dnf:fortran) echo gcc-gfortran ;;
         dnf:c) echo gcc ;;
         dnf:headers) echo "$prefix-devel" ;;
@@ -152,7 +153,7 @@ how_to_get() {
         fi ;;
         fortran) echo "install gfortran, a part of GCC" ;;
         sanitizers | analyzer) echo "install GCC 10 or newer, and name it when it is not cc: CC=gcc ./dev ..." ;;
-        cppcheck | chromium) echo "install it" ;;
+        cppcheck | chromium | debootstrap) echo "install it" ;;
         valgrind) echo "it exists for Linux" ;;
         headers | venv) echo "reinstall that Python with them, or name another: PYTHON=/path/to/python3 ./dev ..." ;;
     esac
