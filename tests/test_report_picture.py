@@ -442,5 +442,8 @@ def test_an_installed_matplotlib_that_is_broken_says_so_itself(
 
 
 def test_the_extra_that_the_sentence_names_has_matplotlib() -> None:
-    requirements = importlib.metadata.requires("pyminpack") or []
+    try:
+        requirements = importlib.metadata.requires("pyminpack") or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("what was installed without pip has no metadata")
     assert any("matplotlib" in each and "plot" in each for each in requirements)
