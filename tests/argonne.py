@@ -370,6 +370,18 @@ NAN_LOSES = _nan_loses()
 NAN_REASON = REASON or "in this build of Argonne's library a NaN may be the larger of two numbers"
 
 
+def may_meet_nan(*numbers: ArrayLike) -> bool:
+    """Whether products of such numbers may leave the range, where that makes another fit of it.
+
+    What is not finite itself does not: MINPACK shortens its step.
+    """
+    if NAN_LOSES:
+        return False
+    sizes = np.abs(np.concatenate([np.ravel(each).astype(np.float64) for each in numbers]))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return bool(((sizes < 1e-75) | (sizes > 1e75)).any())
+
+
 def cminpack_covar(r: ArrayLike, ipvt: ArrayLike, tol: float) -> Doubles:
     """Return `r` overwritten by the covariance matrix, by cminpack's C interface.
 
