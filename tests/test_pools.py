@@ -415,6 +415,9 @@ IN_ANOTHER_INTERPRETER = """
     try:
         import pyminpack
     except ImportError as error:
+        # NumPy puts advice of its own around it.
+        while error.__cause__ or error.__context__:
+            error = error.__cause__ or error.__context__
         print(str(error).strip().splitlines()[-1])
 """
 
