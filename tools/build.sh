@@ -58,7 +58,9 @@ install_groups() {
         stamp_is "group-$group" "$wanted" && continue
         options+=(--group "$group")
         # Another meson or NumPy does not continue what the last one configured.
-        if [ "$group" = build ]; then rm -rf build; fi
+        if [ "$group" = build ]; then
+            find build -mindepth 1 -maxdepth 1 ! -name elsewhere -exec rm -rf {} + 2>/dev/null || true
+        fi
     done
     ((${#options[@]})) || return 0
     step "installing the Python packages for: $*" install_with_new_pip "${options[@]}"

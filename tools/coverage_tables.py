@@ -13,6 +13,7 @@ import json
 import sys
 import tomllib
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,35 @@ def native_files(report: Path, excuses: list[dict[str, str]]) -> list[File]:
     for entry in json.loads(report.read_text())["files"]:
         text = (ROOT / entry["file"]).read_text().splitlines()
         file = File(entry["file"])
-        for line in entry["lines"]:
-            number = line["line_number"]
+        for number, (count, branches) in merged(entry["lines"]).items():
             file.lines += 1
-            if line["count"] == 0:
+            if count == 0:
                 if excused(file.name, text[number - 2 : number], excuses):
                     file.excused += 1
                 else:
                     file.missing.append(number)
-            taken = sum(branch["count"] > 0 for branch in line["branches"])
-            file.branches += len(line["branches"])
+            taken = sum(each > 0 for each in branches)
+            file.branches += len(branches)
             file.taken += taken
-            if line["count"] and taken < len(line["branches"]):
+            if count and taken < len(branches):
                 file.partial.append(number)
         files.append(file)
     return files
+
+
+def merged(entries: list[dict[str, Any]]) -> dict[int, tuple[int, list[int]]]:
+    """Return how often each line, and each branch of it, was run in whichever function it is in.
+
+    A file that is compiled for several instruction sets has a function of another name for each, of
+    which this processor may run none or one.
+    """
+    lines: dict[int, tuple[int, list[int]]] = {}
+    for entry in entries:
+        count, branches = lines.get(entry["line_number"], (0, []))
+        more = [branch["count"] for branch in entry["branches"]]
+        both = [a + b for a, b in zip_longest(branches, more, fillvalue=0)]
+        lines[entry["line_number"]] = count + entry["count"], both
+    return lines
 
 
 def excused(name: str, two_lines: list[str], excuses: list[dict[str, Any]]) -> bool:

@@ -100,6 +100,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY"), 
         cppcheck) command -v cppcheck >/dev/null ;;
         valgrind) command -v valgrind >/dev/null ;;
         mingw) command -v x86_64-w64-mingw32-gcc >/dev/null && command -v x86_64-w64-mingw32-gfortran >/dev/null ;;
+        debootstrap) command -v debootstrap >/dev/null ;;
         chromium) find_chromium >/dev/null ;;
     esac
 }
@@ -119,7 +120,7 @@ in_words() {
         sanitizers) echo "GCC's AddressSanitizer and UndefinedBehaviorSanitizer" ;;
         mingw) echo "mingw-w64's GCC and gfortran" ;;
         analyzer) echo "a C compiler that knows -fanalyzer" ;;
-        cppcheck | valgrind | chromium) echo "$1" ;;
+        cppcheck | valgrind | chromium | debootstrap) echo "$1" ;;
     esac
 }
 
@@ -137,7 +138,7 @@ packages_for() {
         dnf:sanitizers) echo libasan libubsan ;;
         apt-get:mingw) echo {gcc,gfortran}-mingw-w64-x86-64-win32 ;;
         apt-get:cppcheck | dnf:cppcheck | brew:cppcheck | dnf:valgrind) echo "$1" ;;
-        apt-get:chromium | dnf:chromium) echo "$1" ;;
+        apt-get:chromium | dnf:chromium | apt-get:debootstrap | dnf:debootstrap) echo "$1" ;;
         dnf:fortran) echo gcc-gfortran ;;
         dnf:c) echo gcc ;;
         dnf:headers) echo "$prefix-devel" ;;
@@ -155,7 +156,7 @@ how_to_get() {
         fi ;;
         fortran) echo "install gfortran, a part of GCC" ;;
         sanitizers | analyzer) echo "install GCC 10 or newer, and name it when it is not cc: CC=gcc ./dev ..." ;;
-        cppcheck | chromium) echo "install it" ;;
+        cppcheck | chromium | debootstrap) echo "install it" ;;
         valgrind) echo "it exists for Linux" ;;
         mingw) echo "it is taken from Debian or Ubuntu" ;;
         headers | venv) echo "reinstall that Python with them, or name another: PYTHON=/path/to/python3 ./dev ..." ;;

@@ -29,6 +29,7 @@ class OptimizeWarning(UserWarning):
     """
 
     __module__ = "pyminpack"
+    __firstlineno__ = None  # Python 3.13 would look for this line in that module's file
 
 
 class FitError(RuntimeError):
@@ -64,6 +65,7 @@ class FitError(RuntimeError):
     """
 
     __module__ = "pyminpack"
+    __firstlineno__ = None  # Python 3.13 would look for this line in that module's file
 
     def __init__(
         self, popt: _Array, pcov: _Array, infodict: dict[str, Any], mesg: str, ier: int

@@ -217,16 +217,26 @@ def test_qrsolv_between_elements_of_one_size(own_library: Library) -> None:
         same(own_library, "qrsolv", r, ipvt, diag, rng.integers(-3, 4, n))
 
 
-@by_matrix
-def test_lmpar(own_library: Library, family: str) -> None:
+def same_lmpar(own: Library, family: str, *pars: float) -> None:
     for rng, a in matrices(family, SHAPES):
         n = a.shape[1]
         r, ipvt, qtb = triangle(rng, a, int(rng.integers(0, 3)))
         diag = rng.choice([np.ones(n), 10.0 ** rng.uniform(-6, 6, n)])
         for delta in (1e-300, 1e-12, 1e-3, 1.0, 1e3, 1e12, 1e300):
-            for par in (0.0, 1e-8, 1.0, 1e5, np.nan):
-                same(own_library, "lmpar", r, ipvt, diag, qtb, delta, par)
-        same(own_library, "lmpar", r, ipvt, diag, np.zeros(n), 1.0, 0.5)
+            for par in pars:
+                same(own, "lmpar", r, ipvt, diag, qtb, delta, par)
+        same(own, "lmpar", r, ipvt, diag, np.zeros(n), 1.0, 0.5)
+
+
+@by_matrix
+def test_lmpar(own_library: Library, family: str) -> None:
+    same_lmpar(own_library, family, 0.0, 1e-8, 1.0, 1e5)
+
+
+@pytest.mark.skipif(not argonne.NAN_LOSES, reason=argonne.NAN_REASON)
+@by_matrix
+def test_lmpar_where_par_is_nan(own_library: Library, family: str) -> None:
+    same_lmpar(own_library, family, np.nan)
 
 
 def test_lmpar_near_its_answers(own_library: Library) -> None:

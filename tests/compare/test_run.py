@@ -305,7 +305,7 @@ def test_all_take_turns_there_and_back() -> None:
 
         return seconds
 
-    times = time_in_turn({name: clock(name) for name in "abc"}, (1.0, 3, 4))
+    times = time_in_turn({name: clock(name) for name in "abc"}, (60.0, 3, 4))
     assert times == {name: [0.02] * 4 for name in "abc"}
     assert "".join(calls) == "abc" + "abccbaabccba"
 

@@ -74,7 +74,9 @@ def test_infodict_has_the_keys_and_types_of_its_type(dfun: Any) -> None:
     hints = typing.get_type_hints(InfoDict)
     for key, value in infodict.items():
         if isinstance(value, np.ndarray):
-            (dtype,) = typing.get_args(typing.get_args(hints[key])[1])
+            # In NDArray[dtype], or in the np.ndarray of it that NumPy makes of that before 2.5.
+            last = typing.get_args(hints[key])[-1]
+            (dtype,) = typing.get_args(last) or (last,)
             assert value.dtype == dtype, key
         else:
             assert type(value) is hints[key], key

@@ -119,10 +119,17 @@ def cases(draw: Any) -> Case:
     )
 
 
-def oracle(case: Case) -> dict[str, Any]:
+def oracle(case: Case) -> dict[str, Any] | None:
+    """Return what `leastsq` is to return; None where the oracle takes a NaN for another number."""
     args = case.args if isinstance(case.args, tuple) else (case.args,)
-    func = Calls(lambda k, x: case.residuals(k, x, *args, plain=True))
-    dfun = Calls(lambda k, x: case.jacobian(k, x, *args, plain=True)) if case.slopes else None
+    numbers: list[Array] = []
+
+    def seen(values: Array) -> Array:
+        numbers.append(np.array(values))
+        return values
+
+    func = Calls(lambda k, x: seen(case.residuals(k, seen(x), *args, plain=True)))
+    dfun = Calls(lambda k, x: seen(case.jacobian(k, x, *args, plain=True))) if case.slopes else None
     settled: dict[str, Any] = {"maxfev": int(case.options["maxfev"])}
     reals = case.options.keys() - {"maxfev", "diag", "epsfcn"}
     settled |= {name: float(case.options[name]) for name in reals}
@@ -130,7 +137,8 @@ def oracle(case: Case) -> dict[str, Any]:
         settled["diag"] = case.scale.value(case.options["diag"])
     epsfcn = case.options.get("epsfcn")
     settled["epsfcn"] = case.forms[1 % len(case.forms)].epsilon if epsfcn is None else float(epsfcn)
-    return reference(func, case.start.value(case.problem.x0), case.problem.m, dfun, **settled)
+    found = reference(func, case.start.value(case.problem.x0), case.problem.m, dfun, **settled)
+    return None if argonne.may_meet_nan(*numbers, settled.get("diag", 1.0)) else found
 
 
 def ours(case: Case, full_output: Any) -> tuple[Any, Calls, Calls]:
@@ -176,7 +184,10 @@ def check(case: Case) -> None:
     result, func, dfun = ours(case, case.full_output)
     found = packed(result)
     x, cov_x, info, mesg, ier = result
-    assert_same_bits({name: found[name] for name in theirs}, theirs)
+    if theirs is None:
+        TALLY.add("not compared")
+    else:
+        assert_same_bits({name: found[name] for name in theirs}, theirs)
     assert (func.count, dfun.count) == (found["nfev"], found["njev"])
     n, limit = case.problem.n, int(case.options["maxfev"])
     assert found["nfev"] <= (limit if limit > 0 else 200 * (n + 1)) + n + 1

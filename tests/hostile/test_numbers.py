@@ -76,7 +76,10 @@ def test_every_fit_ends_in_time_and_tells_the_truth(name: str) -> None:
 def test_where_numbers_stay_finite_the_bits_are_argonnes(name: str) -> None:
     finite = [one for one in runs(name) if one.result[-1] != 9]
     assert len(finite) > 20
-    for one in finite:
+    compared = [one for one in finite if argonne.NAN_LOSES or one.is_tame]
+    if not compared:
+        pytest.skip(argonne.NAN_REASON)
+    for one in compared:
         with np.errstate(all="ignore"):
             theirs = argonne.argonne_leastsq(PROBLEMS[name].residual, one.x0, **one.options)
         assert_same_bits(one.packed, theirs)

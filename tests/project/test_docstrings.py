@@ -6,6 +6,7 @@ import doctest
 import inspect
 import io
 import pkgutil
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
@@ -90,6 +91,15 @@ def test_its_examples_run(name: str) -> None:
     # An example adds one to them.
     SOLVERS[:] = solvers
     assert outcome.failed == 0, report.getvalue()
+
+
+@each_name
+def test_its_source_is_no_other(name: str) -> None:
+    try:
+        source = inspect.getsource(find(name))
+    except (OSError, TypeError):
+        return
+    assert re.search(rf"\b{name.rpartition('.')[2]}\b", source)
 
 
 @each_name

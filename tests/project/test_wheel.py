@@ -68,7 +68,8 @@ def test_only_numpy_is_imported() -> None:
         "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["pyminpack"]
+    # Newer NumPy does without that part of Python itself.
+    assert set(done.stdout.split()) - {"__future__"} == {"pyminpack"}
 
 
 def test_the_version_is_that_of_the_metadata() -> None:

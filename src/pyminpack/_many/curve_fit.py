@@ -74,6 +74,7 @@ class CurveFitMany(ManyFits):
     """
 
     __module__ = "pyminpack"
+    __firstlineno__ = None  # Python 3.13 would look for this line in that module's file
 
     pcov: NDArray[np.float64]
 

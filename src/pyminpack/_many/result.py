@@ -67,6 +67,7 @@ class ManyFits:
     """
 
     __module__ = "pyminpack"
+    __firstlineno__ = None  # Python 3.13 would look for this line in that module's file
 
     x: NDArray[np.float64]
     ier: NDArray[np.int32]
