@@ -8,7 +8,7 @@ use lm_fit_mod, only: lm_fit, lm_spare
 use qr_blocked, only: qr_differences, qr_end, qr_start
 implicit none (type, external)
 private
-public :: lm_steps, lm_reduce, difference_root, difference_step, quotients
+public :: lm_steps, lm_reduce, lm_quotient, difference_root, difference_step
 
 contains
 
@@ -60,15 +60,15 @@ pure real(dp) function difference_step(xj, root)
     if (difference_step == 0) difference_step = root
 end function difference_step
 
-pure subroutine quotients(m, f, step, column)
+pure subroutine lm_quotient(m, f, step, column) bind(c, name="lm_quotient")
 !! From the residuals at a displaced point to a column of the Jacobian.
 
     ! Inputs
-    integer(ip), intent(in) :: m
+    integer(ip), intent(in), value :: m
         !! number of residuals
     real(dp), intent(in) :: f(m)
         !! shape (m); the residuals at x
-    real(dp), intent(in) :: step
+    real(dp), intent(in), value :: step
         !! how far the variable was displaced
 
     ! In-outputs
@@ -76,11 +76,11 @@ pure subroutine quotients(m, f, step, column)
         !! shape (m); on entry the residuals there, on exit the quotients
 
     column = (column - f) / step
-end subroutine quotients
+end subroutine lm_quotient
 
 subroutine lm_reduce(fit, m, points, f, steps) bind(c, name="lm_reduce")
 !! By blocks: the triangle that stands for the Jacobian, without pivoting, and in the column behind
-!! it what belongs to it of Q'*f, for `lm_triangle`. A column of R has the factor of the Jacobian's,
+!! it what belongs to it of Q'*f, for `lm_factor`. A column of R has the factor of the Jacobian's,
 !! so that the differences themselves can be factored, and only R is divided by the steps.
 
     ! Inputs

@@ -2,7 +2,6 @@ module lm_factor_mod
 !! From a Jacobian, or a triangle that stands for it, to what the iteration wants of it: R with its
 !! pivots, Q'*f and the norms of the columns.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_f_pointer
-use lm_differences_mod, only: quotients
 use enorm, only: column_norms
 use kernels_tuning, only: triangle_panels
 use lm_fit_mod, only: lm_fit, lm_spare
@@ -10,46 +9,44 @@ use qr_blocked, only: qr_triangle
 use qrfac, only: factor_columns
 implicit none (type, external)
 private
-public :: lm_factor, lm_triangle
+public :: lm_factor
 
 contains
 
-subroutine lm_factor(fit, m, f, steps, qtfull) bind(c, name="lm_factor")
-!! Factor the Jacobian, which is in `fit%r`, column by column, as MINPACK does.
+subroutine lm_factor(fit, m, f, qtfull) bind(c, name="lm_factor")
+!! Factor what is in `fit%r`: the Jacobian, column by column, as MINPACK does; or by blocks the
+!! triangle that stands for it, where the column behind it is what belongs to it of Q'*f.
 
     ! Inputs
     integer(ip), intent(in), value :: m
         !! number of residuals
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the residuals at x
-    real(dp), intent(in), optional :: steps(*)
-        !! shape (n); given: in `fit%r` are the residuals where each variable is displaced so far
+    real(dp), intent(in) :: f(*)
+        !! shape (m); the residuals at x; by blocks not referenced, as the next one
 
     ! In-outputs
     type(lm_fit), intent(inout) :: fit
         !! the fit
 
     ! Outputs
-    real(dp), intent(inout) :: qtfull(m)
+    real(dp), intent(inout) :: qtfull(*)
         !! shape (m); work: all of Q'*f
 
     ! Locals
-    real(dp), pointer, contiguous :: jacobian(:, :)
-    integer(ip) :: j
+    real(dp), pointer, contiguous :: r(:, :)
 
-    if (present(steps)) then
-        call c_f_pointer(fit%r, jacobian, [fit%ldr, fit%n])
-        do j = 1, fit%n
-            call quotients(m, f, steps(j), jacobian(:, j))
-        end do
+    if (fit%isa < 0) then
+        qtfull(1:m) = f(1:m)
+        call factor_matrix(fit, m, qtfull)
+    else if (fit%n < triangle_panels) then
+        call c_f_pointer(fit%r, r, [fit%ldr, fit%n + 1])
+        call factor_matrix(fit, fit%n, r(1:fit%n, fit%n + 1))
+    else
+        call factor_triangle(fit)
     end if
-    qtfull = f
-    call factor_matrix(fit, m, qtfull)
 end subroutine lm_factor
 
-subroutine lm_triangle(fit) bind(c, name="lm_triangle")
-!! Factor the triangle that stands for the Jacobian, in `fit%r`, where the column behind it is what
-!! belongs to it of Q'*f.
+subroutine factor_triangle(fit)
+!! Factor the triangle by blocks.
 
     ! In-outputs
     type(lm_fit), intent(inout) :: fit
@@ -67,16 +64,11 @@ subroutine lm_triangle(fit) bind(c, name="lm_triangle")
     call c_f_pointer(fit%work, work, [n])
     call c_f_pointer(fit%ipvt, ipvt, [n])
     call c_f_pointer(fit%spare, spare, [lm_spare(n, fit%isa)])
-
-    if (n < triangle_panels) then
-        call factor_matrix(fit, n, r(1:n, n + 1))
-        return
-    end if
     do j = 1, n
         qtf(j) = r(j, n + 1)
     end do
     call qr_triangle(fit%isa, n, r, qtf, ipvt, work, acnorm, spare)
-end subroutine lm_triangle
+end subroutine factor_triangle
 
 subroutine factor_matrix(fit, m, rhs)
 !! Factor the m by n matrix in `fit%r`, as MINPACK does.

@@ -2,7 +2,7 @@ module fdjac2
 !! The Jacobian by forward differences.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 use callbacks, only: residual_callback
-use lm_differences_mod, only: difference_root, difference_step, quotients
+use lm_differences_mod, only: difference_root, difference_step, lm_quotient
 implicit none (type, external)
 private
 public :: fdjac2_
@@ -57,7 +57,7 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
         if (iflag < 0) return
         x(j) = xj
         fjac(1:m, j) = wa
-        call quotients(m, fvec, h, fjac(1, j))
+        call lm_quotient(m, fvec, h, fjac(1, j))
     end do
 end subroutine fdjac2_
 

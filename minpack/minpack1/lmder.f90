@@ -118,7 +118,7 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
                 iflag = 0
                 if (mod(fit%iter - 1, nprint) == 0) call fcn(m, n, x, fvec, fjac, ldfjac, iflag)
             end if
-            if (iflag >= 0) call lm_factor(fit, m, fvec, qtfull=wa4)
+            if (iflag >= 0) call lm_factor(fit, m, fvec, wa4)
         case default
             iflag = 1
             call fcn(m, n, wa2, wa4, fjac, ldfjac, iflag)

@@ -120,7 +120,7 @@ subroutine lmdif_(fcn, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, diag, mo
                 iflag = 0
                 if (mod(fit%iter - 1, nprint) == 0) call fcn(m, n, x, fvec, iflag)
             end if
-            if (iflag >= 0) call lm_factor(fit, m, fvec, qtfull=wa4)
+            if (iflag >= 0) call lm_factor(fit, m, fvec, wa4)
         case default
             iflag = 1
             call fcn(m, n, wa2, wa4, iflag)

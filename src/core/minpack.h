@@ -37,18 +37,19 @@ double lm_norm(const LmFit *fit, int m, const double *f);
 /* How far x is displaced for differences, variable by variable. */
 void lm_steps(const LmFit *fit, double epsfcn, double *steps);
 
-/* Column by column: from the Jacobian in fit->r, or with `steps` from the
- * residuals at the displaced points, to the factors. qtfull is work for m. */
-void lm_factor(LmFit *fit, int m, const double *f, const double *steps,
-               double *qtfull);
+/* From the residuals where one variable is displaced to a column of the
+ * Jacobian, in place. */
+void lm_quotient(int m, const double *f, double step, double *column);
+
+/* From what is in fit->r to the factors: from the Jacobian, where qtfull is
+ * work for m, or by blocks from a triangle, n by n + 1, where f and qtfull are
+ * not wanted. */
+void lm_factor(LmFit *fit, int m, const double *f, double *qtfull);
 
 /* By blocks: from the residuals at the displaced points, n vectors of m, to a
- * triangle for lm_triangle. */
+ * triangle for lm_factor. */
 void lm_reduce(LmFit *fit, int m, const double *const *points, const double *f,
                const double *steps);
-
-/* By blocks: from a triangle in fit->r, n by n + 1, to the factors. */
-void lm_triangle(LmFit *fit);
 
 /* The triangle [R Q'f] of the rows of [A f], which come in any number of
  * portions; `work` is fit->spare. qr_pack and qr_fold are the halves of

@@ -55,12 +55,14 @@ def test_qr_may_be_a_str_of_another_class() -> None:
     )
 
 
-def test_another_minpack_has_no_blocks(system_pyminpack: ModuleType) -> None:
-    counted = Counted(rosenbrock)
-    with pytest.raises(NotImplementedError, match="blocked factorisation is a part of minpack/"):
-        system_pyminpack.leastsq(counted, START, qr="blocked")
-    assert counted.calls == 0
-    problem = curve(2100, 10)  # where "auto" would take blocks
+def test_another_minpack_takes_blocks_only_where_they_are_asked_for(
+    system_pyminpack: ModuleType,
+) -> None:
+    problem = curve(2100, 10)  # where "auto" takes blocks on ours
+    theirs = system_pyminpack.leastsq(
+        problem.func, problem.start, Dfun=problem.dfun, full_output=True, qr="blocked"
+    )
+    assert_same_bits(packed(theirs), blocked(problem.func, problem.start, Dfun=problem.dfun))
     for qr in ("auto", "minpack"):
         theirs = system_pyminpack.leastsq(
             problem.func, problem.start, Dfun=problem.dfun, full_output=True, qr=qr

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bits import Counted
+from bits import Counted, assert_same_bits
 from many import PROBLEMS, assert_same_fits, check, fractions
 from native_forms import RESIDUAL
 from wrappers import Subclass
 
 import pyminpack
-from pyminpack import _core, leastsq, leastsq_many
+from pyminpack import leastsq, leastsq_many
 
 PROBLEM = PROBLEMS["fractions"]
 COUNT, N = PROBLEM.x0.shape
@@ -218,15 +218,10 @@ def test_a_compiled_dfun_needs_a_compiled_func() -> None:
         leastsq_many(function, X0, Dfun=PROBLEM.dfun)
 
 
-def test_a_build_on_another_minpack_says_so(system_pyminpack: ModuleType) -> None:
-    assert not hasattr(system_pyminpack._core, "Lockstep")
-    assert hasattr(_core, "Lockstep")
-    with pytest.raises(NotImplementedError, match="is a part of minpack/, and this build is on"):
-        system_pyminpack.leastsq_many(PROBLEM.func, X0)
-
-
-@pytest.mark.parametrize("name", ["leastsq_many", "curve_fit_many"])
-def test_a_build_without_the_iteration(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(_core, "Lockstep")
-    with pytest.raises(NotImplementedError, match=f"{name} is a part of minpack/"):
-        getattr(pyminpack, name)(None, None, None)
+def test_a_build_on_another_minpack_has_the_same_bits(system_pyminpack: ModuleType) -> None:
+    ours, theirs = (
+        module.leastsq_many(PROBLEM.func, X0, qr="minpack")
+        for module in (pyminpack, system_pyminpack)
+    )
+    for name in ("x", "ier", "nfev", "fnorm", "cov_x"):
+        assert_same_bits(getattr(ours, name), getattr(theirs, name), name)

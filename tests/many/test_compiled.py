@@ -25,6 +25,7 @@ from compiled_problems import (
 )
 from rosenbrock import read_only
 
+import pyminpack
 from pyminpack import ManyFits, _core, compiled, leastsq, leastsq_many
 
 pytestmark = pytest.mark.shim
@@ -399,10 +400,15 @@ def test_how_many_workers(workers: int, compiled_library: Path) -> None:
             leastsq_many(c, starts(), workers=workers)
 
 
-def test_the_other_minpack_has_none_of_it(
+def test_the_same_bits_of_the_other_minpack(
     system_pyminpack: ModuleType, compiled_library: Path
 ) -> None:
-    c = system_pyminpack.compiled(combined(compiled_library, "scripted"), M, jac=True)
-    assert not hasattr(system_pyminpack._core, "Batch")
-    with pytest.raises(NotImplementedError, match="leastsq_many is a part of minpack/"):
-        system_pyminpack.leastsq_many(c, starts(), data=table())
+    function = combined(compiled_library, "scripted")
+    ours, theirs = (
+        module.leastsq_many(
+            module.compiled(function, M, jac=True), starts(), data=table(), qr="minpack"
+        )
+        for module in (pyminpack, system_pyminpack)
+    )
+    for name in ("x", "ier", "nfev", "njev", "fnorm", "cov_x"):
+        assert_same_bits(getattr(ours, name), getattr(theirs, name), name)

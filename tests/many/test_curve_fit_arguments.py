@@ -12,6 +12,7 @@ import pytest
 from bits import assert_same_bits
 from curves_many import TIMES, VALUES, T, fraction, fractions, line, line_jacobian
 
+import pyminpack
 from pyminpack import CurveFitMany, ManyFits, compiled, curve_fit_many, leastsq_many
 
 
@@ -81,9 +82,13 @@ def test_bad_input(change: dict[str, Any], error: Any, text: str) -> None:
     assert not hasattr(info.value, "fits") or info.value.fits.ier.max() == 0
 
 
-def test_a_build_on_another_minpack_has_none(system_pyminpack: Any) -> None:
-    with pytest.raises(NotImplementedError, match=r"curve_fit_many is a part of minpack/"):
-        system_pyminpack.curve_fit_many(never, T, VALUES)
+def test_a_build_on_another_minpack_has_the_same_bits(system_pyminpack: Any) -> None:
+    ours, theirs = (
+        module.curve_fit_many(line, T, VALUES, qr="minpack")
+        for module in (pyminpack, system_pyminpack)
+    )
+    for name in ("popt", "pcov", "ier", "nfev"):
+        assert_same_bits(getattr(ours, name), getattr(theirs, name), name)
 
 
 def test_compiled_functions_are_for_leastsq_many() -> None:

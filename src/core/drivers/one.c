@@ -1,6 +1,7 @@
 #include "drivers/one.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "argonne.h"
 #include "user/answers.h"
@@ -128,17 +129,23 @@ evaluate_differences(One *one)
 
     lm_steps(&fit->lm, one->given->options.epsfcn, fit->steps);
     for (npy_intp j = 0; j < fit->lm.n; j++) {
-        double *place = fit->jacobian == NULL ? NULL
-                                              : fit->jacobian + j * fit->m;
+        double *column =
+            fit->jacobian == NULL ? NULL : fit->jacobian + j * fit->m;
         const double *f;
 
         fit_displace(fit, j, displaced);
-        f = evaluate(one, displaced, place, j, &finite);
+        f = evaluate(one, displaced,
+                     one->points == NULL ? fit->f_trial : column, j, &finite);
         if (f == NULL) {
             return -1;
         }
         if (one->points != NULL) {
             one->points[j] = f;
+        }
+        else {
+            /* As in MINPACK, a column is whole or what it was before. */
+            memcpy(column, f, (size_t)fit->m * sizeof(double));
+            lm_quotient(fit->m, fit->f, fit->steps[j], column);
         }
     }
     return 0;
@@ -200,11 +207,11 @@ answer_jacobian(One *one)
     }
     if (fit->lm.isa >= 0 && !differences && call->derivatives == NULL) {
         gil_leave_for(&call->gil, fit_work_of_step(fit));
-        lm_triangle(&fit->lm);
+        lm_factor(&fit->lm, fit->m, fit->f, fit->f_trial);
     }
     else {
         gil_leave_for(&call->gil, fit_work_of_factors(fit));
-        factor_memory(fit, differences, one->points);
+        factor_memory(fit, differences ? one->points : NULL);
     }
     fit_take_factors(fit);
     if (one_keeps_arrays(one) && one->keep.adopted) {

@@ -246,10 +246,19 @@ take_factors(Pool *pool, Fit *fit)
 static void
 factor(Pool *pool, Fit *fit)
 {
-    for (npy_intp j = 0; fit->lm.isa >= 0 && j < fit->lm.n; j++) {
-        pool->points[j] = fit->jacobian + j * fit->m;
+    const int blocks = fit->lm.isa >= 0;
+
+    for (npy_intp j = 0; pool->differences && j < fit->lm.n; j++) {
+        double *column = fit->jacobian + j * fit->m;
+
+        if (blocks) {
+            pool->points[j] = column;
+        }
+        else {
+            lm_quotient(fit->m, fit->f, fit->steps[j], column);
+        }
     }
-    factor_memory(fit, pool->differences, pool->points);
+    factor_memory(fit, blocks && pool->differences ? pool->points : NULL);
     take_factors(pool, fit);
 }
 

@@ -19,26 +19,21 @@ factor_isa(const Options *options, int m, int n)
 }
 
 void
-factor_memory(Fit *fit, int differences, const double **points)
+factor_memory(Fit *fit, const double **points)
 {
     LmFit *lm = &fit->lm;
     const int64_t strides[2] = {1, fit->m};
 
-    if (lm->isa < 0) {
-        lm_factor(lm, fit->m, fit->f, differences ? fit->steps : NULL,
-                  fit->f_trial);
-        return;
-    }
-    if (differences) {
+    if (points != NULL) {
         lm_reduce(lm, fit->m, points, fit->f, fit->steps);
     }
-    else {
+    else if (lm->isa >= 0) {
         qr_start(lm->n, lm->r, lm->spare);
         qr_rows(lm->isa, fit->m, lm->n, fit->jacobian, strides, fit->f, lm->r,
                 lm->spare);
         qr_end(lm->n, lm->r, lm->spare);
     }
-    lm_triangle(lm);
+    lm_factor(lm, fit->m, fit->f, fit->f_trial);
 }
 
 Chunk

@@ -9,10 +9,9 @@
  * minpack/ counts them; negative: as MINPACK does. */
 int factor_isa(const Options *options, int m, int n);
 
-/* Factor what is in fit->jacobian: the Jacobian, or with `differences` the
- * residuals at the displaced points. By blocks these may lie anywhere: at n
- * `points`. Needs no GIL. */
-void factor_memory(Fit *fit, int differences, const double **points);
+/* Factor the Jacobian in fit->jacobian; or where `points` is not NULL, by
+ * blocks, that of differences, whose residuals these n are. Needs no GIL. */
+void factor_memory(Fit *fit, const double **points);
 
 /* By blocks, how a user's array is read. */
 typedef struct {
@@ -26,7 +25,7 @@ typedef struct {
 Chunk factor_chunk(int m, int n);
 
 /* By blocks: reduce the array that Dfun returned to a triangle, which is still
- * to be factored by lm_triangle. The GIL is released meanwhile where it pays.
+ * to be factored by lm_factor. The GIL is released meanwhile where it pays.
  * 0, or -1 with an exception. */
 int factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv,
                         const Chunk *chunk);

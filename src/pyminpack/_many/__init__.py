@@ -132,8 +132,6 @@ def leastsq_many(
     ValueError
         If an argument has the wrong shape, an option is NaN or a weight negative or not finite, or
         the residuals have the wrong shape or change in number.
-    NotImplementedError
-        If pyminpack was built on another MINPACK than its own.
 
     Notes
     -----
@@ -170,7 +168,6 @@ def leastsq_many(
            [4. , 1. ],
            [3. , 1.5]])
     """
-    require_lockstep("leastsq_many")
     _require_functions(func, Dfun)
     if not isinstance(args, tuple):
         args = (args,)
@@ -232,14 +229,6 @@ def _fit_compiled(
     fits.options.update(batch.options)
     run(lambda told: drive(batch, min(workers, count), told), lambda: fits, progress, count)
     return fits
-
-
-def require_lockstep(name: str) -> None:
-    """Refuse a function where the build has no fits that can be resumed."""
-    if not hasattr(_core, "Lockstep"):
-        raise NotImplementedError(
-            f"{name} is a part of minpack/, and this build is on another MINPACK"
-        )
 
 
 def fit_together(

@@ -11,7 +11,7 @@ from .. import _core
 from .._curve_fit import _UNBOUNDED, _require_lm
 from .._messages import not_callable
 from .._model import count_parameters, jacobian_mismatch
-from . import Settled, at_least_1, fit_together, require_lockstep
+from . import Settled, at_least_1, fit_together
 from .data import settle_tables
 from .result import ManyFits, unfinished
 
@@ -203,8 +203,6 @@ def curve_fit_many(
     TypeError
         If an argument is of the wrong type, N exceeds M, `f` or `jac` returns something else than
         real numbers, the Jacobians have the wrong shape, or an option is improper.
-    NotImplementedError
-        If this build is on another MINPACK than that of ``minpack/``.
 
     See Also
     --------
@@ -256,7 +254,6 @@ def curve_fit_many(
     >>> pcov.shape
     (2, 2, 2)
     """
-    require_lockstep("curve_fit_many")
     _require_model(f, jac)
     absolute_sigma = bool(absolute_sigma)
     _require_lm(method, bounds)
