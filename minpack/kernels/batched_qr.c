@@ -10,8 +10,9 @@
 #include "operations.h"
 #include "vector.h"
 
-typedef long long Mask
-    __attribute__((vector_size(WIDTH * sizeof(long long))));
+#include <stddef.h>
+
+typedef long long Mask __attribute__((vector_size(WIDTH * sizeof(long long))));
 
 /* The factors of all matrices: element (i, j) of matrix b is
  * a[(j*m + i)*WIDTH + b], the others likewise. */
@@ -20,6 +21,12 @@ typedef struct {
     double *rdiag, *reference;
     int *ipvt;
 } Factors;
+
+static Vector
+broadcast(double value)
+{
+    return value - (Vector){0};
+}
 
 /* yes where the mask is set, else no. */
 static Vector
@@ -79,8 +86,8 @@ batched_norms(int m, const Vector *x, Vector *norms)
            all_set(medium > zero);
 }
 
-/* Exchange in each matrix column j with the first of the columns from j on whose
- * remaining norm is largest. */
+/* Exchange in each matrix column j with the first of the columns from j on
+ * whose remaining norm is largest. */
 static void
 bring_largest_forward(int m, int n, int j, const Factors *to)
 {

@@ -1,38 +1,53 @@
-/* The inner loops for few columns, which reduce two columns at a time.
- *
- * As in panel.c sums live in registers, and where there are few of them the
- * halves of the rows have sums of their own.
- */
+/* The inner loops for few columns, of which two are reduced at a time. */
+#include "columns.h"
 #include "operations.h"
-#include "vector.h"
 
 TEMPLATE void
-first(int cols, int halves, int rows, const double *v, const double *c,
-      ptrdiff_t ldc, double *square, double *s, double *squares)
+first(int cols, int rows, const double *restrict v, const double *restrict c,
+      ptrdiff_t ldc, double *restrict square, double *restrict s,
+      double *restrict squares)
 {
-    const ptrdiff_t half = rows / halves;
-    Vector vv[2] = {0}, vc[3][2] = {0}, cc[3][2] = {0};
+    const int halved = cols < 3;
+    const ptrdiff_t count = rows_of(rows, halved);
+    const double *c1 = c, *c2 = c + ldc, *c3 = c2 + ldc;
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0, q1 = 0, q2 = 0, q3 = 0;
+    double z0 = 0, z1 = 0, z2 = 0, y1 = 0, y2 = 0;
 
-    for (ptrdiff_t i = 0; i < half; i += WIDTH) {
-        UNROLL
-        for (int h = 0; h < halves; h++) {
-            const Vector vi = load(v + h * half + i);
+#pragma omp simd reduction(+ : s0, s1, s2, s3, q1, q2, q3, z0, z1, z2, y1, y2)
+    for (ptrdiff_t i = 0; i < count; i++) {
+        s0 += v[i] * v[i];
+        s1 += v[i] * c1[i];
+        q1 += c1[i] * c1[i];
+        if (cols > 1) {
+            s2 += v[i] * c2[i];
+            q2 += c2[i] * c2[i];
+        }
+        if (cols > 2) {
+            s3 += v[i] * c3[i];
+            q3 += c3[i] * c3[i];
+        }
+        if (halved) {
+            const ptrdiff_t k = i + count;
 
-            vv[h] += vi * vi;
-            UNROLL
-            for (int k = 0; k < cols; k++) {
-                const Vector ck = load(c + k * ldc + h * half + i);
-
-                vc[k][h] += vi * ck;
-                cc[k][h] += ck * ck;
+            z0 += v[k] * v[k];
+            z1 += v[k] * c1[k];
+            y1 += c1[k] * c1[k];
+            if (cols > 1) {
+                z2 += v[k] * c2[k];
+                y2 += c2[k] * c2[k];
             }
         }
     }
-    *square = sum_of_halves(halves, vv);
-    UNROLL
-    for (int k = 0; k < cols; k++) {
-        s[k] = sum_of_halves(halves, vc[k]);
-        squares[k] = sum_of_halves(halves, cc[k]);
+    *square = s0 + z0;
+    s[0] = s1 + z1;
+    squares[0] = q1 + y1;
+    if (cols > 1) {
+        s[1] = s2 + z2;
+        squares[1] = q2 + y2;
+    }
+    if (cols > 2) {
+        s[2] = s3;
+        squares[2] = q3;
     }
 }
 
@@ -44,45 +59,69 @@ kernel_first(int cols, int rows, const double *v, const double *c, int ldc,
 {
     switch (cols) {
     case 1:
-        first(1, 2, rows, v, c, ldc, square, s, squares);
+        first(1, rows, v, c, ldc, square, s, squares);
         break;
     case 2:
-        first(2, 2, rows, v, c, ldc, square, s, squares);
+        first(2, rows, v, c, ldc, square, s, squares);
         break;
     default:
-        first(3, 1, rows, v, c, ldc, square, s, squares);
+        first(3, rows, v, c, ldc, square, s, squares);
     }
 }
 
 TEMPLATE void
-second(int cols, int halves, int rows, double w, double *c, ptrdiff_t ldc,
-       double *along, double *s)
+second(int cols, int rows, double w, double *restrict c, ptrdiff_t ldc,
+       double *restrict along, double *restrict s)
 {
-    const ptrdiff_t half = rows / halves;
-    const Vector weight = broadcast(w);
-    Vector av[2] = {0}, aa[2] = {0}, ac[4][2] = {0};
+    const int halved = cols < 3;
+    const ptrdiff_t count = rows_of(rows, halved);
+    const double *v = c, *c1 = c + 2 * ldc, *c2 = c1 + ldc, *c3 = c2 + ldc,
+                 *c4 = c3 + ldc;
+    double *u = c + ldc;
+    double sv = 0, s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0;
+    double zv = 0, z0 = 0, z1 = 0, z2 = 0;
 
-    for (ptrdiff_t i = 0; i < half; i += WIDTH) {
-        UNROLL
-        for (int h = 0; h < halves; h++) {
-            double *at = c + h * half + i;
-            const Vector v = load(at);
-            const Vector a = load(at + ldc) - v * weight;
+#pragma omp simd reduction(+ : sv, s0, s1, s2, s3, s4, zv, z0, z1, z2)
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const double a = u[i] - v[i] * w;
 
-            store(at + ldc, a);
-            av[h] += a * v;
-            aa[h] += a * a;
-            UNROLL
-            for (int k = 0; k < cols; k++) {
-                ac[k][h] += a * load(at + (k + 2) * ldc);
+        u[i] = a;
+        sv += a * v[i];
+        s0 += a * a;
+        s1 += a * c1[i];
+        if (cols > 1) {
+            s2 += a * c2[i];
+        }
+        if (cols > 2) {
+            s3 += a * c3[i];
+        }
+        if (cols > 3) {
+            s4 += a * c4[i];
+        }
+        if (halved) {
+            const ptrdiff_t k = i + count;
+            const double b = u[k] - v[k] * w;
+
+            u[k] = b;
+            zv += b * v[k];
+            z0 += b * b;
+            z1 += b * c1[k];
+            if (cols > 1) {
+                z2 += b * c2[k];
             }
         }
     }
-    *along = sum_of_halves(halves, av);
-    s[0] = sum_of_halves(halves, aa);
-    UNROLL
-    for (int k = 0; k < cols; k++) {
-        s[k + 1] = sum_of_halves(halves, ac[k]);
+    *along = sv + zv;
+    s[0] = s0 + z0;
+    s[1] = s1 + z1;
+    if (cols > 1) {
+        s[2] = s2 + z2;
+    }
+    if (cols > 2) {
+        s[3] = s3;
+    }
+    if (cols > 3) {
+        s[4] = s4;
     }
 }
 
@@ -94,60 +133,81 @@ kernel_second(int cols, int rows, double w, double *c, int ldc, double *along,
 {
     switch (cols) {
     case 1:
-        second(1, 2, rows, w, c, ldc, along, s);
+        second(1, rows, w, c, ldc, along, s);
         break;
     case 2:
-        second(2, 2, rows, w, c, ldc, along, s);
+        second(2, rows, w, c, ldc, along, s);
         break;
     case 3:
-        second(3, 1, rows, w, c, ldc, along, s);
+        second(3, rows, w, c, ldc, along, s);
         break;
     default:
-        second(4, 1, rows, w, c, ldc, along, s);
+        second(4, rows, w, c, ldc, along, s);
     }
 }
 
-/* v holds v and u side by side; c less v*w1' + u*w2' are multiplied by x, or
- * where that is NULL by the first of themselves, and take the place of c if
- * they are to be kept. */
+/* What is common to the next two: the weights of the two columns that are
+ * taken off, those columns, and which one products are formed with. That may
+ * be the first of the others themselves, and then these need not be kept. */
+typedef struct {
+    const double *w1, *w2, *v, *x;
+    enum { WITH_FIRST, WITH_FIRST_ALONE, WITH_OTHER } how;
+} Pair;
+
 TEMPLATE void
-pair(int cols, int halves, int rows, const double *w1, const double *w2,
-     const double *v, const double *x, double *c, ptrdiff_t ld, double *s,
-     int keep)
+pair(int cols, int rows, const Pair by, double *restrict c, ptrdiff_t ld,
+     double *restrict s)
 {
-    const ptrdiff_t half = rows / halves;
-    Vector weights1[4], weights2[4], sums[4][2] = {0};
+    const int halved = cols == 2;
+    const ptrdiff_t count = rows_of(rows, halved);
+    const double *restrict v = by.v, *restrict u = by.v + ld;
+    const double *restrict w1 = by.w1, *restrict w2 = by.w2;
+    const double *restrict x = by.x;
+    double *c1 = c, *c2 = c + ld, *c3 = c2 + ld, *c4 = c3 + ld;
+    double s1 = 0, s2 = 0, s3 = 0, s4 = 0, z1 = 0, z2 = 0;
 
-    UNROLL
-    for (int k = 0; k < cols; k++) {
-        weights1[k] = broadcast(w1[k]);
-        weights2[k] = broadcast(w2[k]);
-    }
-    for (ptrdiff_t i = 0; i < half; i += WIDTH) {
-        UNROLL
-        for (int h = 0; h < halves; h++) {
-            const ptrdiff_t at = h * half + i;
-            const Vector vi = load(v + at), ui = load(v + ld + at);
-            Vector a[4], xi;
+#pragma omp simd reduction(+ : s1, s2, s3, s4, z1, z2)
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const double a1 = c1[i] - v[i] * w1[0] - u[i] * w2[0];
+        const double a2 = c2[i] - v[i] * w1[1] - u[i] * w2[1];
+        const double a3 = cols > 2 ? c3[i] - v[i] * w1[2] - u[i] * w2[2] : 0;
+        const double a4 = cols > 3 ? c4[i] - v[i] * w1[3] - u[i] * w2[3] : 0;
+        const double xi = by.how == WITH_OTHER ? x[i] : a1;
 
-            UNROLL
-            for (int k = 0; k < cols; k++) {
-                a[k] = load(c + k * ld + at) - vi * weights1[k] -
-                       ui * weights2[k];
+        if (by.how != WITH_FIRST_ALONE) {
+            c1[i] = a1;
+            c2[i] = a2;
+        }
+        if (cols > 2) {
+            c3[i] = a3;
+        }
+        if (cols > 3) {
+            c4[i] = a4;
+        }
+        s1 += xi * a1;
+        s2 += xi * a2;
+        s3 += xi * a3;
+        s4 += xi * a4;
+        if (halved) {
+            const ptrdiff_t k = i + count;
+            const double b1 = c1[k] - v[k] * w1[0] - u[k] * w2[0];
+            const double b2 = c2[k] - v[k] * w1[1] - u[k] * w2[1];
+
+            if (by.how != WITH_FIRST_ALONE) {
+                c1[k] = b1;
+                c2[k] = b2;
             }
-            xi = x == 0 ? a[0] : load(x + at);
-            UNROLL
-            for (int k = 0; k < cols; k++) {
-                if (keep) {
-                    store(c + k * ld + at, a[k]);
-                }
-                sums[k][h] += xi * a[k];
-            }
+            z1 += b1 * b1;
+            z2 += b1 * b2;
         }
     }
-    UNROLL
-    for (int k = 0; k < cols; k++) {
-        s[k] = sum_of_halves(halves, sums[k]);
+    s[0] = s1 + z1;
+    s[1] = s2 + z2;
+    if (cols > 2) {
+        s[2] = s3;
+    }
+    if (cols > 3) {
+        s[3] = s4;
     }
 }
 
@@ -158,22 +218,24 @@ void
 kernel_pair(int cols, int rows, const double *w1, const double *w2, double *c,
             int ldc, double *s, int keep)
 {
+    const Pair by = {w1, w2, c, 0, WITH_FIRST};
     double *others = c + 2 * (ptrdiff_t)ldc;
 
     switch (cols) {
     case 2:
         if (keep) {
-            pair(2, 2, rows, w1, w2, c, 0, others, ldc, s, 1);
+            pair(2, rows, by, others, ldc, s);
         }
         else {
-            pair(2, 2, rows, w1, w2, c, 0, others, ldc, s, 0);
+            pair(2, rows, (Pair){w1, w2, c, 0, WITH_FIRST_ALONE}, others, ldc,
+                 s);
         }
         break;
     case 3:
-        pair(3, 1, rows, w1, w2, c, 0, others, ldc, s, 1);
+        pair(3, rows, by, others, ldc, s);
         break;
     default:
-        pair(4, 1, rows, w1, w2, c, 0, others, ldc, s, 1);
+        pair(4, rows, by, others, ldc, s);
     }
 }
 
@@ -182,5 +244,5 @@ void
 kernel_pair_more(int rows, const double *w1, const double *w2, const double *v,
                  const double *x, double *c, int ldc, double *s)
 {
-    pair(3, 1, rows, w1, w2, v, x, c, ldc, s, 1);
+    pair(3, rows, (Pair){w1, w2, v, x, WITH_OTHER}, c, ldc, s);
 }

@@ -9,6 +9,7 @@
 /* panel.c */
 void kernel_dots(int cols, int rows, const double *v, int ldv, const double *c,
                  int ldc, double *w, int ldw);
+void kernel_dots_first(int rows, const double *v, int ldv, double *w);
 void kernel_update(int cols, int rows, const double *v, int ldv,
                    const double *w, int ldw, double *c, int ldc);
 void kernel_reflect(int cols, int rows, double factor, const double *w,

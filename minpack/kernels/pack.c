@@ -3,9 +3,9 @@
  * has no words for the two things that count here: fetching what is needed
  * soon, and exchanging the elements of vectors.
  */
+#include "columns.h"
 #include "fetch.h"
 #include "operations.h"
-#include "tuning.h"
 #include "vector.h"
 
 #if defined(__clang__)
@@ -15,7 +15,7 @@ typedef long long Places __attribute__((vector_size(4 * sizeof(long long))));
 #define PICK(x, y, i, j, k, l) __builtin_shuffle(x, y, (Places){i, j, k, l})
 #endif
 
-TEMPLATE const Four *
+static inline const Four *
 at(const double *place)
 {
     return (const Four *)place;
@@ -61,6 +61,8 @@ kernel_pack_rows(int rows, int n, const double *a, int64_t down, double *b,
     int i = 0;
 
     for (; i + 4 <= rows; i += 4, a += 4 * down, b += 4) {
+        const double *a1 = a + down, *a2 = a1 + down, *a3 = a2 + down;
+        double *to;
         int k = 0;
 
         for (int64_t j = 0; j < 4 * (int64_t)n; j += CACHE_LINE) {
@@ -69,9 +71,9 @@ kernel_pack_rows(int rows, int n, const double *a, int64_t down, double *b,
         for (; k + 4 <= n; k += 4) {
             turn(a + k, down, b + k * lead, lead);
         }
-        for (; k < n; k++) {
-            *(Four *)(b + k * lead) =
-                (Four){a[k], a[k + down], a[k + 2 * down], a[k + 3 * down]};
+        to = b + k * lead;
+        for (; k < n; k++, to += lead) {
+            *(Four *)to = (Four){a[k], a1[k], a2[k], a3[k]};
         }
     }
     for (; i < rows; i++, a += down, b++) {
@@ -81,26 +83,38 @@ kernel_pack_rows(int rows, int n, const double *a, int64_t down, double *b,
     }
 }
 
-/* Copy some columns of those, less f where there is one. Where they lie tell
- * `points` and how many elements come before, or the first column and how far
- * right of it the next one is. */
-static inline void
-copy_columns(int rows, int cols, const double *const *points, int64_t before,
-             const double *a, int64_t right, const double *f, double *b,
-             int64_t lead)
+/* Where columns lie: the first one and how far right of it the next one is;
+ * or places of their own, and how many elements come before. */
+typedef struct {
+    const double *a;
+    int64_t right;
+    const double *const *points;
+    int64_t before;
+} Columns;
+
+TEMPLATE const double *
+column(const Columns from, int k)
+{
+    return from.points != 0 ? from.points[k] + from.before
+                            : from.a + k * from.right;
+}
+
+/* Copy some of them, less f where there is one. */
+TEMPLATE void
+copy_columns(int rows, int cols, const Columns from, const double *f,
+             double *b, int64_t lead)
 {
     const int64_t ahead = PREFETCH_PACK / cols;
     int i = 0;
 
     for (; i + CACHE_LINE <= rows; i += CACHE_LINE) {
         for (int k = 0; k < cols; k++) {
-            const double *from =
-                (points != 0 ? points[k] + before : a + k * right) + i;
+            const double *source = column(from, k) + i;
             double *to = b + i + k * lead;
 
-            fetch(from, ahead);
+            fetch(source, ahead);
             for (int j = 0; j < CACHE_LINE; j += 4) {
-                Four value = *at(from + j);
+                Four value = *at(source + j);
 
                 if (f != 0) {
                     value -= *at(f + i + j);
@@ -111,8 +125,7 @@ copy_columns(int rows, int cols, const double *const *points, int64_t before,
     }
     for (; i < rows; i++) {
         for (int k = 0; k < cols; k++) {
-            double value =
-                points != 0 ? points[k][before + i] : a[i + k * right];
+            const double value = column(from, k)[i];
 
             b[i + k * lead] = f == 0 ? value : value - f[i];
         }
@@ -133,8 +146,9 @@ kernel_pack_columns(int rows, int n, const double *a, int64_t right, double *b,
     const int64_t lead = ldb;
 
     for (int k = 0; k < n; k += COLUMNS_BESIDE) {
-        copy_columns(rows, side_by_side(n - k), 0, 0, a + k * right, right,
-                     0, b + k * lead, lead);
+        const Columns from = {a + k * right, right, 0, 0};
+
+        copy_columns(rows, side_by_side(n - k), from, 0, b + k * lead, lead);
     }
 }
 
@@ -146,7 +160,8 @@ kernel_pack_differences(int rows, int n, const double *const *points,
     const int64_t lead = ldb;
 
     for (int k = 0; k < n; k += COLUMNS_BESIDE) {
-        copy_columns(rows, side_by_side(n - k), points + k, before, 0, 0, f,
-                     b + k * lead, lead);
+        const Columns from = {0, 0, points + k, before};
+
+        copy_columns(rows, side_by_side(n - k), from, f, b + k * lead, lead);
     }
 }

@@ -3,7 +3,8 @@ module kernels_panel
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
 implicit none (type, external)
 private
-public :: kernel_dots, kernel_update, kernel_reflect, kernel_gram, kernel_squares
+public :: kernel_dots, kernel_dots_first, kernel_update, kernel_reflect, kernel_gram
+public :: kernel_squares
 
 interface
     pure subroutine kernel_dots(cols, rows, v, ldv, c, ldc, w, ldw) bind(c)
@@ -31,6 +32,24 @@ interface
         real(dp), intent(inout) :: w(ldw, cols)
             !! shape (ldw, cols); the first four rows are the products
     end subroutine kernel_dots
+
+    pure subroutine kernel_dots_first(rows, v, ldv, w) bind(c)
+    !! The products of the first of four columns with all of them.
+        import :: dp, ip
+        implicit none (type, external)
+
+        ! Inputs
+        integer(ip), intent(in), value :: rows
+            !! number of rows, a positive multiple of `row_multiple`
+        integer(ip), intent(in), value :: ldv
+            !! leading dimension of `v`
+        real(dp), intent(in) :: v(ldv, 4)
+            !! shape (ldv, 4); the columns
+
+        ! Outputs
+        real(dp), intent(inout) :: w(4)
+            !! shape (4); the products
+    end subroutine kernel_dots_first
 
     pure subroutine kernel_update(cols, rows, v, ldv, w, ldw, c, ldc) bind(c)
     !! C = C - V*W for four columns of V.

@@ -30,7 +30,8 @@ kernel_prefetch_rows(Prefetch *plan, int times, int rows, int n,
     }
     else {
         /* The gaps between rows must not be much of it. */
-        int dense = strides[1] == 1 && strides[0] > 0 && strides[0] <= 2 * (int64_t)n;
+        int dense =
+            strides[1] == 1 && strides[0] > 0 && strides[0] <= 2 * (int64_t)n;
 
         plan_pieces(plan, times, 1, dense ? rows * strides[0] : 0);
     }

@@ -1,9 +1,9 @@
 /* Every number that was chosen by measuring. Fortran has them from the module
  * kernels_tuning, C from here; nothing but lines that both preprocess.
  *
- * What measured them: "factorisation" is benchmarks/factorisation.py, "threads"
- * is benchmarks/threads.py, "bench" is ./dev bench. Where a name of the
- * processor is not given, AVX2 decided.
+ * What measured them: "factorisation" is benchmarks/factorisation.py,
+ * "threads" is benchmarks/threads.py, "bench" is ./dev bench. Where a name of
+ * the processor is not given, AVX2 decided.
  */
 #ifndef MINPACK_KERNELS_TUNING_H
 #define MINPACK_KERNELS_TUNING_H

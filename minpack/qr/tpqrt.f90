@@ -7,7 +7,8 @@ module qr_tpqrt
 !! then passes over the other columns once. Panels of several such fours do the same on a larger
 !! scale: B is read once for each panel. T is kept transposed.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int
-use kernels_panel, only: kernel_dots, kernel_update, kernel_reflect, kernel_gram
+use kernels_panel, only: kernel_dots, kernel_dots_first, kernel_update, kernel_reflect, &
+                         kernel_gram
 use kernels_tuning, only: middle, large, panel_middle, panel_large, panel_wide, panel_damped
 use qr_blocks, only: round_up
 implicit none (type, external)
@@ -120,7 +121,7 @@ pure subroutine reduce_four(pivots, cols, r, rows, b, ld, t)
         end do
     end do
 
-    call kernel_dots(1_ip, rows, b, ld(2), b, ld(2), s, 4_ip)
+    call kernel_dots_first(rows, b, ld(2), s)
     do j = 1, pivots
         call larfg(4 - j, head(j, j), s(1), s(2), w, tau(j), factor)
         if (j < cols) then
