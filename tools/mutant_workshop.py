@@ -27,8 +27,7 @@ ALLOCATOR = ROOT / "tests" / "native" / "failing_allocator.c"
 COMPILE = {
     ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w -fcheck=bounds"
     " -finit-real=snan -finit-integer=-99999",
-    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w -DPYMINPACK_BLOCKED"
-    " -DLANES=2 -DLANE_QR=lane_qr -DSUFFIX=",
+    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w -DPYMINPACK_BLOCKED",
 }
 
 
