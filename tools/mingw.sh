@@ -31,7 +31,7 @@ get_windows_headers() {
     .venv/bin/python -m zipfile -e "$folder"/numpy-*.whl "$mingw" || return 1
     rm -rf "$folder"
     describe_windows "${package#python}" || return 1
-    echo headers >"$stamps/mingw"
+    echo headers >"${stamps:?}/mingw"
 }
 
 # describe_windows VERSION: a Python for Meson, and a library to link with, which has each name that

@@ -30,6 +30,17 @@ def test_a_missing_fortran_compiler_gives_one_clear_sentence(tmp_path: Path) -> 
         assert system in sentence
 
 
+def test_link_time_optimisation_of_two_kinds_is_refused(tmp_path: Path) -> None:
+    find_tool("clang")
+    find_tool("gfortran")
+    find_tool("ninja")
+    done = configure(tmp_path, "-Db_lto=true", CC="clang")
+    assert done.returncode != 0
+    (sentence,) = (line for line in done.stdout.splitlines() if "ERROR" in line)
+    assert "-Db_lto=true needs C and Fortran compilers of one kind" in sentence
+    assert "clang and gcc" in sentence
+
+
 def test_a_missing_system_minpack_gives_one_clear_sentence(tmp_path: Path) -> None:
     find_tool("gfortran")
     find_tool("ninja")

@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from tooling import ROOT, find_tool, tool_path
 
 FORTRAN = sorted((ROOT / "minpack").rglob("*.f90"))
-C = sorted((ROOT / "src").glob("*.[ch]"))
+C = sorted((ROOT / "src").rglob("*.[ch]"))
 
 COMPILER = os.environ.get("CC", "cc")
 
@@ -105,9 +106,8 @@ def test_the_linker_agrees_with_the_prototypes(sources: Path) -> None:
 
     GCC compares the number of arguments, by value or by reference, the type that each reference is
     to and its size (int, unsigned, long, float, double), and what a function returns. It does not
-    see whether a subroutine is declared to return something, `const`, the prototype of a procedure
-    that is an argument, or the order of arguments of one type; the next test sees the first three
-    as far as gfortran can print them.
+    see whether a subroutine is declared to return something, `const`, the order of arguments of one
+    type, or what is in a struct that a reference is to; the next tests see what gfortran can print.
     """
     need_gcc()
     meson = find_tool("meson")
@@ -121,18 +121,10 @@ def test_the_linker_agrees_with_the_prototypes(sources: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert "lto-type-mismatch" not in done.stdout
 
-    header = sources / "src" / "minpack.h"
+    header = sources / "src" / "core" / "minpack.h"
     for right, wrong, name in (
-        (
-            "const int *maxfev, const double *epsfcn",
-            "const double *maxfev, const double *epsfcn",
-            "lmdif_",
-        ),
-        (
-            "const int *maxfev,\n            double *diag",
-            "const long *maxfev,\n            double *diag",
-            "lmder_",
-        ),
+        ("const double *f, double step,", "const double *f, float step,", "lm_quotient"),
+        ("double lm_norm(", "float lm_norm(", "lm_norm"),
         ("const double *tol, double *wa)", "const double *tol, float *wa)", "covar_"),
     ):
         replace_once(header, right, wrong)
@@ -144,57 +136,78 @@ def test_the_linker_agrees_with_the_prototypes(sources: Path) -> None:
         replace_once(header, wrong, right)
 
 
-CHECK_PROTOTYPES = """
-#include "fortran.h"
-#include "minpack.h"
-residual_fcn residual_callback;
-jacobian_fcn jacobian_callback;
-"""
+def printed_by_gfortran(modules: Path, path: str) -> str:
+    """Return what gfortran makes of a source's interface in C."""
+    options = ("-std=f2018", "-fc-prototypes", "-fsyntax-only", f"-I{modules}", str(ROOT / path))
+    with tempfile.TemporaryDirectory() as folder:  # where it writes its own module
+        done = run("gfortran", *options, cwd=Path(folder))
+    assert done.returncode == 0, done.stdout
+    return re.sub(r"/\*.*?\*/", "", done.stdout)
 
 
-def test_gfortrans_prototypes_are_those_of_the_header(sources: Path) -> None:
-    """
-    Compare what gfortran prints of the callbacks and `covar_` with `minpack.h`, `const` and all.
+def components(struct: str) -> list[tuple[str, str]]:
+    """Return the kind and the name of each, in order."""
+    found = []
+    for declaration in struct.split(";"):
+        if words := declaration.split(maxsplit=1):
+            for name in words[1].split(","):
+                kind = "pointer" if "*" in name else words[0]
+                found.append((kind, name.replace("*", "").strip()))
+    return found
 
-    gfortran cannot print `lmdif_` and `lmder_`, which take a procedure.
-    """
+
+def test_the_struct_of_a_fit_is_the_same_in_fortran_and_c(native_build: Path) -> None:
     need_gcc()
-    folder = sources / "src"
-    printed = [
-        run(
-            "gfortran",
-            "-std=f2018",
-            "-fc-prototypes",
-            "-fsyntax-only",
-            f"minpack/{name}.f90",
-            cwd=sources,
-        )
-        for name in ("callbacks", "covar")
-    ]
-    assert [done.returncode for done in printed] == [0, 0]
-    (folder / "fortran.h").write_text("\n".join(done.stdout for done in printed))
-    if "_callback" not in printed[0].stdout:
+    modules = native_build.parents[1] / "minpack" / "libminpack.a.p"
+    fortran = re.search(
+        r"typedef struct lm_fit \{(.*?)\} lm_fit;",
+        printed_by_gfortran(modules, "minpack/lm/advance.f90"),
+        re.DOTALL,
+    )
+    if fortran is None:
+        pytest.skip("this gfortran does not print the types that a module uses")
+    header = (ROOT / "src" / "core" / "minpack.h").read_text()
+    c = re.search(
+        r"typedef struct \{([^}]*)\} LmFit;", re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    )
+    assert c is not None
+    assert components(fortran[1]) == components(c[1])
+
+
+def test_gfortrans_prototypes_are_those_of_c(native_build: Path, tmp_path: Path) -> None:
+    """Compare `covar_` and the callbacks; gfortran cannot print what takes a procedure."""
+    need_gcc()
+    modules = native_build.parents[1] / "minpack" / "libminpack.a.p"
+    sources = ("minpack/minpack1/callbacks.f90", "minpack/linalg/covar.f90")
+    printed = "\n".join(printed_by_gfortran(modules, source) for source in sources)
+    if "_callback" not in printed:
         pytest.skip("this gfortran prints no abstract interfaces")
-    (folder / "check.c").write_text(CHECK_PROTOTYPES)
     for word in ("residual_callback (", "jacobian_callback (", "covar_ ("):
-        assert word in (folder / "fortran.h").read_text()
+        assert word in printed
+    (tmp_path / "fortran.h").write_text(printed)
+    of_fcn = re.findall(
+        r"typedef void \w+_fcn\([^)]*\);", (ROOT / "src" / "core" / "argonne.c").read_text()
+    )
+    header = tmp_path / "c.h"
+    header.write_text("\n".join([(ROOT / "src" / "core" / "minpack.h").read_text(), *of_fcn]))
+    (tmp_path / "check.c").write_text(
+        '#include "fortran.h"\n#include "c.h"\n'
+        "residual_fcn residual_callback;\njacobian_fcn jacobian_callback;\n"
+    )
     compile_it = (COMPILER, "-std=c11", "-fsyntax-only", "check.c")
-    done = run(*compile_it, cwd=folder)
+    done = run(*compile_it, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
 
     for right, wrong in (
         ("typedef void residual_fcn(const int *m", "typedef void residual_fcn(int *m"),
         ("typedef void residual_fcn(", "typedef int residual_fcn("),
-        (
-            "double *fjac, const int *ldfjac,\n                          int *iflag);",
-            "double *fjac, const int *ldfjac);",
-        ),
+        ("const int *ldfjac,\n                          int *iflag);", "const int *ldfjac);"),
         ("void covar_(", "int covar_("),
         ("const double *tol, double *wa)", "double *tol, double *wa)"),
     ):
-        replace_once(folder / "minpack.h", right, wrong)
-        assert "conflicting types" in run(*compile_it, cwd=folder).stdout, wrong
-        replace_once(folder / "minpack.h", wrong, right)
+        replace_once(header, right, wrong)
+        assert "conflicting types" in run(*compile_it, cwd=tmp_path).stdout, wrong
+        replace_once(header, wrong, right)
 
 
 # What a compiler can tell of the C without running it: tools/analyze.sh, as ./dev analyze.
