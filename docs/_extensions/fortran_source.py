@@ -1,7 +1,7 @@
 """What the Fortran of minpack/ says of itself: modules, routines, and the `!!` text of each name.
 
 It reads the project's own style and no more of Fortran than that: free form, a declaration a line,
-the text of a name in the `!!` lines below it.
+the text of a name behind it or in the lines below it, after `!!`.
 """
 
 from __future__ import annotations
@@ -116,10 +116,13 @@ def _statements(source: str) -> Iterator[str]:
         if line.startswith("!!"):
             yield line
         elif line and line[0] not in "!#":
-            begun += line.removesuffix("&")
-            if not line.endswith("&"):
+            statement, mark, text = line.partition(" !! ")
+            begun += statement.removesuffix("&")
+            if not statement.endswith("&"):
                 yield begun
                 begun = ""
+            if mark:
+                yield f"!! {text}"
 
 
 def _split(names: str) -> list[str]:

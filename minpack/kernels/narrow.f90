@@ -10,52 +10,29 @@ interface
     !! The products of a column with itself and with some others, and their sums of squares.
         import :: dp, ip
         implicit none (type, external)
-
-        ! Inputs
-        integer(ip), intent(in), value :: cols
-            !! number of others, 1 to 3
+        integer(ip), intent(in), value :: cols !! number of others, 1 to 3
         integer(ip), intent(in), value :: rows
             !! number of rows, a positive multiple of `row_multiple`
-        real(dp), intent(in) :: v(rows)
-            !! shape (rows); the column
-        integer(ip), intent(in), value :: ldc
-            !! leading dimension of `c`
-        real(dp), intent(in) :: c(ldc, cols)
-            !! shape (ldc, cols); the others
-
-        ! Outputs
-        real(dp), intent(out) :: square
-            !! the product with itself
-        real(dp), intent(inout) :: s(cols)
-            !! shape (cols); the products with the others
-        real(dp), intent(inout) :: squares(cols)
-            !! shape (cols); the sums of squares
+        real(dp), intent(in) :: v(rows) !! the column
+        integer(ip), intent(in), value :: ldc !! leading dimension of `c`
+        real(dp), intent(in) :: c(ldc, cols) !! the others
+        real(dp), intent(out) :: square !! the product with itself
+        real(dp), intent(inout) :: s(cols) !! the products with the others
+        real(dp), intent(inout) :: squares(cols) !! the sums of squares
     end subroutine kernel_first
 
     pure subroutine kernel_second(cols, rows, w, c, ldc, along, s) bind(c)
     !! Take a multiple of the first column off the second, and form the products of this one.
         import :: dp, ip
         implicit none (type, external)
-
-        ! Inputs
-        integer(ip), intent(in), value :: cols
-            !! number of columns that follow, 1 to 4
+        integer(ip), intent(in), value :: cols !! number of columns that follow, 1 to 4
         integer(ip), intent(in), value :: rows
             !! number of rows, a positive multiple of `row_multiple`
-        real(dp), intent(in), value :: w
-            !! the weight
-        integer(ip), intent(in), value :: ldc
-            !! leading dimension of `c`
-
-        ! In-outputs
-        real(dp), intent(inout) :: c(ldc, cols + 2)
-            !! shape (ldc, cols + 2); the columns
-
-        ! Outputs
-        real(dp), intent(out) :: along
-            !! the product with the first column
-        real(dp), intent(inout) :: s(cols + 1)
-            !! shape (cols + 1); the products with itself and those that follow
+        real(dp), intent(in), value :: w !! the weight
+        integer(ip), intent(in), value :: ldc !! leading dimension of `c`
+        real(dp), intent(inout) :: c(ldc, cols + 2) !! the columns
+        real(dp), intent(out) :: along !! the product with the first column
+        real(dp), intent(inout) :: s(cols + 1) !! the products with itself and those that follow
     end subroutine kernel_second
 
     pure subroutine kernel_pair(cols, rows, w1, w2, c, ldc, s, keep) bind(c)
@@ -63,56 +40,30 @@ interface
     !! first of these with all of them.
         import :: dp, ip
         implicit none (type, external)
-
-        ! Inputs
-        integer(ip), intent(in), value :: cols
-            !! number of columns that follow, 2 to 4
+        integer(ip), intent(in), value :: cols !! number of columns that follow, 2 to 4
         integer(ip), intent(in), value :: rows
             !! number of rows, a positive multiple of `row_multiple`
-        real(dp), intent(in) :: w1(cols)
-            !! shape (cols); the weights of the first column
-        real(dp), intent(in) :: w2(cols)
-            !! shape (cols); the weights of the second
-        integer(ip), intent(in), value :: ldc
-            !! leading dimension of `c`
-        integer(ip), intent(in), value :: keep
-            !! 0: two that follow stay as they are
-
-        ! In-outputs
-        real(dp), intent(inout) :: c(ldc, cols + 2)
-            !! shape (ldc, cols + 2); the columns
-
-        ! Outputs
-        real(dp), intent(inout) :: s(cols)
-            !! shape (cols); the products
+        real(dp), intent(in) :: w1(cols) !! the weights of the first column
+        real(dp), intent(in) :: w2(cols) !! the weights of the second
+        integer(ip), intent(in), value :: ldc !! leading dimension of `c`
+        integer(ip), intent(in), value :: keep !! 0: two that follow stay as they are
+        real(dp), intent(inout) :: c(ldc, cols + 2) !! the columns
+        real(dp), intent(inout) :: s(cols) !! the products
     end subroutine kernel_pair
 
     pure subroutine kernel_pair_more(rows, w1, w2, v, x, c, ldc, s) bind(c)
     !! What `kernel_pair` does, for three more columns.
         import :: dp, ip
         implicit none (type, external)
-
-        ! Inputs
         integer(ip), intent(in), value :: rows
             !! number of rows, a positive multiple of `row_multiple`
-        real(dp), intent(in) :: w1(3)
-            !! shape (3); the weights of the first column
-        real(dp), intent(in) :: w2(3)
-            !! shape (3); the weights of the second
-        integer(ip), intent(in), value :: ldc
-            !! leading dimension of `v` and `c`
-        real(dp), intent(in) :: v(ldc, 2)
-            !! shape (ldc, 2); the columns that are taken off
-        real(dp), intent(in) :: x(rows)
-            !! shape (rows); the column to form the products with
-
-        ! In-outputs
-        real(dp), intent(inout) :: c(ldc, 3)
-            !! shape (ldc, 3); the columns
-
-        ! Outputs
-        real(dp), intent(inout) :: s(3)
-            !! shape (3); the products
+        real(dp), intent(in) :: w1(3) !! the weights of the first column
+        real(dp), intent(in) :: w2(3) !! the weights of the second
+        integer(ip), intent(in), value :: ldc !! leading dimension of `v` and `c`
+        real(dp), intent(in) :: v(ldc, 2) !! the columns that are taken off
+        real(dp), intent(in) :: x(rows) !! the column to form the products with
+        real(dp), intent(inout) :: c(ldc, 3) !! the columns
+        real(dp), intent(inout) :: s(3) !! the products
     end subroutine kernel_pair_more
 end interface
 

@@ -10,17 +10,10 @@ contains
 pure function norm(n, x)
 !! The Euclidean norm. Only where the squares leave the safe range are they formed once more, of
 !! components divided by the power of two next to the largest.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the vector
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(in) :: x(n) !! the vector
     real(dp) :: norm
 
-    ! Locals
     real(dp), parameter :: low = 2.0_dp**(-900), high = 2.0_dp**1000
     real(dp) :: s1, s2, s3, s4, total, largest, factor
     integer(ip) :: i, quarter

@@ -5,10 +5,8 @@ use, intrinsic :: iso_c_binding, only: ip => c_int
 implicit none (type, external)
 private
 
-integer(ip), parameter, public :: row_multiple = ROW_MULTIPLE
-    !! rows come in multiples of it
-integer(ip), parameter, public :: cache_line = CACHE_LINE
-    !! elements in a line of the cache
+integer(ip), parameter, public :: row_multiple = ROW_MULTIPLE !! rows come in multiples of it
+integer(ip), parameter, public :: cache_line = CACHE_LINE !! elements in a line of the cache
 integer(ip), parameter, public :: narrow = NARROW, middle = MIDDLE, large = LARGE
     !! numbers of columns where something changes
 integer(ip), parameter, public :: block_rows_narrow = BLOCK_ROWS_NARROW, &

@@ -12,27 +12,16 @@ pure subroutine covar_(n, r, ldr, ipvt, tol, wa) bind(c, name="covar_")
 !!
 !! If R is nearly singular, the inverse is that of the largest leading triangle of R whose diagonal
 !! elements exceed tol*|r(1, 1)|, and the rows and columns of the remaining variables are zero.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); column j of A*P is column ipvt(j) of A
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`, at least n
+    integer(ip), intent(in) :: ipvt(n) !! column j of A*P is column ipvt(j) of A
     real(dp), intent(in) :: tol
         !! relative size below which a diagonal element of R counts as zero, >= 0
-
-    ! In-outputs
     real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is that of R, on exit the square matrix is
-        !! the symmetric covariance matrix
+        !! on entry the upper triangle is that of R, on exit the square matrix is the symmetric
+        !! covariance matrix
+    real(dp), intent(out) :: wa(n) !! work: the diagonal of the covariance matrix
 
-    ! Outputs
-    real(dp), intent(out) :: wa(n)
-        !! shape (n); work: the diagonal of the covariance matrix
-
-    ! Locals
     integer(ip) :: rank
 
     call invert_triangle(n, r, ldr, tol, rank)
@@ -42,24 +31,12 @@ end subroutine covar_
 
 pure subroutine invert_triangle(n, r, ldr, tol, rank)
 !! Invert the leading nonsingular triangle of R in place, column by column.
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    real(dp), intent(in) :: tol !! relative size below which a diagonal element counts as zero
+    real(dp), intent(inout) :: r(ldr, n) !! on entry R, on exit the inverse of its leading triangle
+    integer(ip), intent(out) :: rank !! order of that triangle
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: tol
-        !! relative size below which a diagonal element counts as zero
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry R, on exit the inverse of its leading triangle
-
-    ! Outputs
-    integer(ip), intent(out) :: rank
-        !! order of that triangle
-
-    ! Locals
     real(dp) :: limit
     real(dp) :: factor
     integer(ip) :: i, j, k
@@ -82,20 +59,11 @@ end subroutine invert_triangle
 
 pure subroutine multiply_inverse(n, r, ldr, rank)
 !! Replace the inverse T of a triangle by the upper triangle of T*T'.
+    integer(ip), intent(in) :: n !! number of columns
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    integer(ip), intent(in) :: rank !! order of T
+    real(dp), intent(inout) :: r(ldr, n) !! on entry T, on exit the upper triangle of T*T'
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    integer(ip), intent(in) :: rank
-        !! order of T
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry T, on exit the upper triangle of T*T'
-
-    ! Locals
     real(dp) :: factor
     integer(ip) :: i, j, k
 
@@ -116,26 +84,13 @@ end subroutine multiply_inverse
 pure subroutine unpermute(n, r, ldr, ipvt, rank, wa)
 !! Put the upper triangle of a symmetric matrix into the order of the variables, and fill the lower
 !! one.
+    integer(ip), intent(in) :: n !! order of the matrix
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    integer(ip), intent(in) :: rank !! rows and columns beyond this one become zero
+    real(dp), intent(inout) :: r(ldr, n) !! on entry the upper triangle, on exit the whole matrix
+    real(dp), intent(out) :: wa(n) !! work: the diagonal
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of the matrix
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    integer(ip), intent(in) :: rank
-        !! rows and columns beyond this one become zero
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle, on exit the whole matrix
-
-    ! Outputs
-    real(dp), intent(out) :: wa(n)
-        !! shape (n); work: the diagonal
-
-    ! Locals
     integer(ip) :: i, j
     integer(ip) :: row, column
 

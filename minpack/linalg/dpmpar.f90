@@ -10,10 +10,8 @@ implicit none (type, external)
 private
 public :: epsmch
 
-real(dp), parameter, public :: dwarf = 2.22507385852e-308_dp
-    !! the smallest magnitude
-real(dp), parameter, public :: giant = 1.79769313485e+308_dp
-    !! the largest magnitude
+real(dp), parameter, public :: dwarf = 2.22507385852e-308_dp !! the smallest magnitude
+real(dp), parameter, public :: giant = 1.79769313485e+308_dp !! the largest magnitude
 
 public :: dpmpar_
 
@@ -21,8 +19,6 @@ contains
 
 pure real(dp) function dpmpar_(i) bind(c, name="dpmpar_")
 !! The machine constant number `i` (user guide, section 1.7).
-
-    ! Inputs
     integer(ip), intent(in) :: i
         !! 1: machine precision; 2: smallest magnitude; any other: largest magnitude
 

@@ -18,14 +18,9 @@ contains
 
 pure real(dp) function enorm_(n, x) bind(c, name="enorm_")
 !! The Euclidean norm of `x` (user guide, section 1.8).
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(in) :: x(n) !! the vector
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: x(n)
-        !! the vector, shape (n)
-
-    ! Locals
     real(dp) :: medium, lowest, highest, xabs
     integer(ip) :: i
 
@@ -48,22 +43,12 @@ end function enorm_
 
 pure subroutine column_norms(m, n, a, lda, norms)
 !! `enorm_` of every column of a matrix.
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
+    integer(ip), intent(in) :: lda !! leading dimension of `a`
+    real(dp), intent(in) :: a(lda, n) !! the matrix
+    real(dp), intent(inout) :: norms(n) !! the norms
 
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
-    integer(ip), intent(in) :: lda
-        !! leading dimension of `a`
-    real(dp), intent(in) :: a(lda, n)
-        !! shape (lda, n); the matrix
-
-    ! Outputs
-    real(dp), intent(inout) :: norms(n)
-        !! shape (n); the norms
-
-    ! Locals
     integer(ip) :: first, last
     real(dp) :: four(4)
 
@@ -81,18 +66,11 @@ end subroutine column_norms
 
 pure subroutine four_norms(n, a, b, c, d, norms)
 !! `enorm_` of four vectors.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
+    integer(ip), intent(in) :: n !! number of components
     real(dp), intent(in) :: a(n), b(n), c(n), d(n)
         !! shape (n); the vectors, of which some may be the same
+    real(dp), intent(out) :: norms(4) !! the norms
 
-    ! Outputs
-    real(dp), intent(out) :: norms(4)
-        !! shape (4); the norms
-
-    ! Locals
     real(dp) :: medium(4), xabs(4), lowest(4), highest(4)
     integer(ip) :: i, j
 
@@ -117,14 +95,9 @@ end subroutine four_norms
 
 pure real(dp) function lowest_but_zero(n, x)
 !! The smallest magnitude that is not zero, or 1.
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(in) :: x(n) !! the vector
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: x(n)
-        !! the vector, shape (n)
-
-    ! Locals
     real(dp) :: xabs
     integer(ip) :: i
 
@@ -137,14 +110,9 @@ end function lowest_but_zero
 
 pure logical function are_medium(n, lowest, highest, medium)
 !! Whether the sum of squares of n components is what their norm comes from.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: lowest
-        !! the smallest magnitude that is not zero, or 1
-    real(dp), intent(in) :: highest
-        !! the largest magnitude
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(in) :: lowest !! the smallest magnitude that is not zero, or 1
+    real(dp), intent(in) :: highest !! the largest magnitude
     real(dp), intent(in) :: medium
         !! their sum of squares: a NaN where a component is one, which no magnitude shows
 
@@ -153,14 +121,9 @@ end function are_medium
 
 pure real(dp) function norm_by_classes(n, x)
 !! The norm of any vector.
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(in) :: x(n) !! the vector
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: x(n)
-        !! the vector, shape (n)
-
-    ! Locals
     real(dp) :: large, medium, small
     real(dp) :: large_max, small_max
     real(dp) :: limit

@@ -14,12 +14,8 @@ contains
 
 pure elemental real(dp) function larger(a, b)
 !! The larger of `a` and `b`; the number, if one is a NaN.
-
-    ! Inputs
-    real(dp), intent(in) :: a
-        !! a number
-    real(dp), intent(in) :: b
-        !! another
+    real(dp), intent(in) :: a !! a number
+    real(dp), intent(in) :: b !! another
 
     larger = a
     if (b > a .or. a /= a) larger = b
@@ -27,12 +23,8 @@ end function larger
 
 pure elemental real(dp) function smaller(a, b)
 !! The smaller of `a` and `b`; the number, if one is a NaN.
-
-    ! Inputs
-    real(dp), intent(in) :: a
-        !! a number
-    real(dp), intent(in) :: b
-        !! another
+    real(dp), intent(in) :: a !! a number
+    real(dp), intent(in) :: b !! another
 
     smaller = a
     if (b < a .or. a /= a) smaller = b

@@ -17,37 +17,25 @@ pure subroutine qrfac_(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind
 !! Pivoting brings the column of largest remaining norm forward at each step, which makes the
 !! diagonal of R nonincreasing in magnitude. Reflection j is I - u*u'/u(j), with u zero above j and
 !! u(j) >= 1.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
-    integer(ip), intent(in) :: lda
-        !! leading dimension of `a`, at least m
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
+    integer(ip), intent(in) :: lda !! leading dimension of `a`, at least m
     integer(ip), intent(in) :: pivot
         !! a default LOGICAL of the caller, as the integer of the same size: nonzero to pivot
-    integer(ip), intent(in) :: lipvt
-        !! size of `ipvt`: n with pivoting, else 1 will do
-
-    ! In-outputs
+    integer(ip), intent(in) :: lipvt !! size of `ipvt`: n with pivoting, else 1 will do
     real(dp), intent(inout) :: a(lda, n)
-        !! shape (lda, n); on entry the matrix; on exit the strict upper triangle is that of R, and
-        !! the lower trapezoid holds the vectors u
-
-    ! Outputs
+        !! on entry the matrix; on exit the strict upper triangle is that of R, and the lower
+        !! trapezoid holds the vectors u
     integer(ip), intent(inout) :: ipvt(lipvt)
-        !! shape (lipvt); with pivoting column j of A*P is column ipvt(j) of A; else not referenced
-    real(dp), intent(out) :: rdiag(n)
-        !! shape (n); the diagonal of R
+        !! with pivoting column j of A*P is column ipvt(j) of A; else not referenced
+    real(dp), intent(out) :: rdiag(n) !! the diagonal of R
     real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the columns of A; may be the same array as `rdiag` when the
-        !! norms are not needed
+        !! the norms of the columns of A; may be the same array as `rdiag` when the norms are not
+        !! needed
     real(dp), intent(inout) :: wa(n)
-        !! shape (n); work: the norms from which the running ones in `rdiag` were last computed
-        !! afresh; may be the same array as `rdiag` without pivoting
+        !! work: the norms from which the running ones in `rdiag` were last computed afresh; may be
+        !! the same array as `rdiag` without pivoting
 
-    ! Locals
     integer(ip) :: j
 
     call column_norms(m, n, a, lda, acnorm)
@@ -64,30 +52,16 @@ end subroutine qrfac_
 pure subroutine factor_columns(m, n, a, lda, rdiag, wa, ipvt, rhs)
 !! `qrfac_` from the norms of the columns on, with the reflections applied to a right-hand side on the
 !! way.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
-    integer(ip), intent(in) :: lda
-        !! leading dimension of `a`, at least m
-
-    ! In-outputs
-    real(dp), intent(inout) :: a(lda, n)
-        !! shape (lda, n); as for `qrfac_`
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
+    integer(ip), intent(in) :: lda !! leading dimension of `a`, at least m
+    real(dp), intent(inout) :: a(lda, n) !! as for `qrfac_`
     real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); on entry the norms of the columns of A, on exit the diagonal of R
-    real(dp), intent(inout), optional :: rhs(m)
-        !! shape (m); on entry a vector b, on exit Q'*b
+        !! on entry the norms of the columns of A, on exit the diagonal of R
+    real(dp), intent(inout), optional :: rhs(m) !! on entry a vector b, on exit Q'*b
+    real(dp), intent(inout) :: wa(n) !! work, as for `qrfac_`
+    integer(ip), intent(inout), optional :: ipvt(n) !! given: to pivot, and the permutation
 
-    ! Outputs
-    real(dp), intent(inout) :: wa(n)
-        !! shape (n); work, as for `qrfac_`
-    integer(ip), intent(inout), optional :: ipvt(n)
-        !! shape (n); given: to pivot, and the permutation
-
-    ! Locals
     integer(ip) :: j, k
     real(dp) :: norm
 
@@ -125,28 +99,15 @@ end subroutine factor_columns
 
 pure subroutine bring_largest_forward(m, n, a, lda, j, ipvt, rdiag, wa)
 !! Exchange column j with the first of the columns j to n whose remaining norm is largest.
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
+    integer(ip), intent(in) :: lda !! leading dimension of `a`
+    integer(ip), intent(in) :: j !! the step
+    real(dp), intent(inout) :: a(lda, n) !! the partly factored matrix
+    integer(ip), intent(inout) :: ipvt(n) !! the permutation so far
+    real(dp), intent(inout) :: rdiag(n) !! the remaining norms of columns j to n
+    real(dp), intent(inout) :: wa(n) !! the norms from which they were last computed afresh
 
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
-    integer(ip), intent(in) :: lda
-        !! leading dimension of `a`
-    integer(ip), intent(in) :: j
-        !! the step
-
-    ! In-outputs
-    real(dp), intent(inout) :: a(lda, n)
-        !! shape (lda, n); the partly factored matrix
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation so far
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); the remaining norms of columns j to n
-    real(dp), intent(inout) :: wa(n)
-        !! shape (n); the norms from which they were last computed afresh
-
-    ! Locals
     integer(ip) :: kmax, k, i
     real(dp) :: swap
 
@@ -176,24 +137,13 @@ pure subroutine reflect_rest(m, n, u, a, lda, rhs)
 !! One sum alone would wait for itself at every term, so those of four columns and of the
 !! right-hand side go side by side, each in its own order. Where fewer columns are left, the sums
 !! of the last are made several times and used once.
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns; may be 0
+    integer(ip), intent(in) :: lda !! leading dimension of `a`
+    real(dp), intent(in) :: u(m) !! the vector of the reflection
+    real(dp), intent(inout) :: a(lda, n) !! the columns to reflect
+    real(dp), intent(inout), optional :: rhs(m) !! the right-hand side
 
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns; may be 0
-    integer(ip), intent(in) :: lda
-        !! leading dimension of `a`
-    real(dp), intent(in) :: u(m)
-        !! shape (m); the vector of the reflection
-
-    ! In-outputs
-    real(dp), intent(inout) :: a(lda, n)
-        !! shape (lda, n); the columns to reflect
-    real(dp), intent(inout), optional :: rhs(m)
-        !! shape (m); the right-hand side
-
-    ! Locals
     real(dp) :: total(5)
     integer(ip) :: first, j
 
@@ -218,20 +168,12 @@ end subroutine reflect_rest
 
 pure subroutine add_products(m, u, a, b, c, d, e, total)
 !! The products of a vector with five others, each added up from its first component to its last.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of components
-    real(dp), intent(in) :: u(m)
-        !! shape (m); the vector
+    integer(ip), intent(in) :: m !! number of components
+    real(dp), intent(in) :: u(m) !! the vector
     real(dp), intent(in) :: a(m), b(m), c(m), d(m), e(m)
         !! shape (m); the others, of which some may be the same
+    real(dp), intent(out) :: total(5) !! the products
 
-    ! Outputs
-    real(dp), intent(out) :: total(5)
-        !! shape (5); the products
-
-    ! Locals
     real(dp) :: at, bt, ct, dt, et
     integer(ip) :: i
 
@@ -256,20 +198,11 @@ pure subroutine downdate_norm(n, column, norm, reference)
 !! norm*sqrt(1 - (component/norm)**2) costs one root instead of a pass over the column, but loses
 !! digits each time. Once 0.05*(norm/reference)**2 has fallen to the machine precision the norm is
 !! computed afresh.
+    integer(ip), intent(in) :: n !! number of components that remain
+    real(dp), intent(in) :: column(n + 1) !! the component that leaves, then those that remain
+    real(dp), intent(inout) :: norm !! on entry the norm of all n + 1, on exit of the last n
+    real(dp), intent(inout) :: reference !! the norm as it was when last computed afresh
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components that remain
-    real(dp), intent(in) :: column(n + 1)
-        !! shape (n + 1); the component that leaves, then those that remain
-
-    ! In-outputs
-    real(dp), intent(inout) :: norm
-        !! on entry the norm of all n + 1, on exit of the last n
-    real(dp), intent(inout) :: reference
-        !! the norm as it was when last computed afresh
-
-    ! Locals
     real(dp) :: rest
 
     rest = 1 - (column(1) / norm)**2

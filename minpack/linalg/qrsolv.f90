@@ -14,33 +14,18 @@ pure subroutine qrsolv_(n, r, ldr, ipvt, diag, qtb, x, sdiag, wa) bind(c, name="
 !! Plane rotations fold the diagonal matrix P'*D*P into R, one row at a time, and leave an upper
 !! triangular S with P'*(A'*A + D*D)*P = S'*S. Where S is singular the corresponding components of
 !! P'*x are set to zero.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`, at least n
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); column j of A*P is column ipvt(j) of A
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the first n components of Q'*b
-
-    ! In-outputs
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`, at least n
+    integer(ip), intent(in) :: ipvt(n) !! column j of A*P is column ipvt(j) of A
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
+    real(dp), intent(in) :: qtb(n) !! the first n components of Q'*b
     real(dp), intent(inout) :: r(ldr, n)
-        !! shape (ldr, n); on entry the upper triangle is that of R; on exit it is unchanged, and
-        !! the strict lower triangle is the strict upper triangle of S, transposed
+        !! on entry the upper triangle is that of R; on exit it is unchanged, and the strict lower
+        !! triangle is the strict upper triangle of S, transposed
+    real(dp), intent(out) :: x(n) !! the solution
+    real(dp), intent(out) :: sdiag(n) !! the diagonal of S
+    real(dp), intent(out) :: wa(n) !! work: Q'*b as the rotations leave it
 
-    ! Outputs
-    real(dp), intent(out) :: x(n)
-        !! shape (n); the solution
-    real(dp), intent(out) :: sdiag(n)
-        !! shape (n); the diagonal of S
-    real(dp), intent(out) :: wa(n)
-        !! shape (n); work: Q'*b as the rotations leave it
-
-    ! Locals
     integer(ip) :: i, j
 
     ! S grows in the lower triangle, so that R survives in the upper one; x keeps R's diagonal.
@@ -70,24 +55,13 @@ end subroutine qrsolv_
 
 pure subroutine eliminate_row(n, s, lds, j, row, qtb)
 !! Rotate one row of D, zero left of column j, into the triangle S.
+    integer(ip), intent(in) :: n !! order of S
+    integer(ip), intent(in) :: lds !! leading dimension of `s`
+    integer(ip), intent(in) :: j !! first column of the row that is not zero
+    real(dp), intent(inout) :: s(lds, n) !! the lower triangle is S transposed
+    real(dp), intent(inout) :: row(n) !! columns j to n of the row; destroyed
+    real(dp), intent(inout) :: qtb(n) !! the right-hand side that belongs to S
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of S
-    integer(ip), intent(in) :: lds
-        !! leading dimension of `s`
-    integer(ip), intent(in) :: j
-        !! first column of the row that is not zero
-
-    ! In-outputs
-    real(dp), intent(inout) :: s(lds, n)
-        !! shape (lds, n); the lower triangle is S transposed
-    real(dp), intent(inout) :: row(n)
-        !! shape (n); columns j to n of the row; destroyed
-    real(dp), intent(inout) :: qtb(n)
-        !! shape (n); the right-hand side that belongs to S
-
-    ! Locals
     real(dp) :: cosine, sine, ratio, held
     real(dp) :: rhs
     integer(ip) :: i, k
@@ -121,22 +95,12 @@ end subroutine eliminate_row
 
 pure subroutine solve_triangle(n, s, lds, sdiag, z)
 !! Solve S*z = rhs, with z zero from the first zero on the diagonal of S onward.
+    integer(ip), intent(in) :: n !! order of S
+    integer(ip), intent(in) :: lds !! leading dimension of `s`
+    real(dp), intent(in) :: s(lds, n) !! the strict lower triangle is that of S transposed
+    real(dp), intent(in) :: sdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: z(n) !! on entry the right-hand side, on exit the solution
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of S
-    integer(ip), intent(in) :: lds
-        !! leading dimension of `s`
-    real(dp), intent(in) :: s(lds, n)
-        !! shape (lds, n); the strict lower triangle is that of S transposed
-    real(dp), intent(in) :: sdiag(n)
-        !! shape (n); the diagonal of S
-
-    ! In-outputs
-    real(dp), intent(inout) :: z(n)
-        !! shape (n); on entry the right-hand side, on exit the solution
-
-    ! Locals
     integer(ip) :: rank
     integer(ip) :: i, j
     real(dp) :: total

@@ -32,16 +32,10 @@ contains
 
 subroutine lm_advance(fit, fnorm) bind(c, name="lm_advance")
 !! Take the answer to the last request and go on to the next one.
-
-    ! Inputs
     real(dp), intent(in), value :: fnorm
         !! the norm of the residuals that were wanted; ignored where it was a Jacobian
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     integer(ip) :: iter
 
     iter = fit%iter
@@ -70,12 +64,8 @@ end subroutine lm_advance
 subroutine digest(fit)
 !! Update the scaling from the norms of the Jacobian's columns (More 1978, section 6) and test the
 !! gradient: `info` becomes 4 where that test holds.
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     real(dp), pointer, contiguous :: x(:), diag(:), qtf(:), acnorm(:), work(:), r(:, :)
     integer(ip), pointer, contiguous :: ipvt(:)
     integer(ip) :: j
@@ -113,12 +103,8 @@ end subroutine digest
 
 subroutine propose(fit)
 !! Find the step within the bound and ask for the residuals at its end.
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     real(dp), pointer, contiguous :: x(:), diag(:), step(:), trial(:), work(:)
     integer(ip) :: j
 

@@ -12,24 +12,14 @@ contains
 
 pure real(dp) function scaled_gradient_norm(n, r, ldr, ipvt, qtf, acnorm, fnorm)
 !! The largest cosine of the angle between the residuals and a column of the Jacobian.
+    integer(ip), intent(in) :: n !! number of variables
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    real(dp), intent(in) :: r(ldr, n) !! the upper triangle is that of R
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: qtf(n) !! the first n components of Q'*f(x)
+    real(dp), intent(in) :: acnorm(n) !! the norms of the Jacobian's columns
+    real(dp), intent(in) :: fnorm !! ||f(x)||
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the upper triangle is that of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: qtf(n)
-        !! shape (n); the first n components of Q'*f(x)
-    real(dp), intent(in) :: acnorm(n)
-        !! shape (n); the norms of the Jacobian's columns
-    real(dp), intent(in) :: fnorm
-        !! ||f(x)||
-
-    ! Locals
     integer(ip) :: i, j
     real(dp) :: total
 
@@ -49,20 +39,11 @@ pure subroutine test_convergence(fit, actred, prered, ratio)
 !! Set `info` when the tolerances are met (user guide, section 2.3), when the
 !! evaluations are used up, or when rounding leaves no room for progress. Later tests take
 !! precedence.
+    real(dp), intent(in) :: actred !! the actual relative reduction
+    real(dp), intent(in) :: prered !! the predicted one
+    real(dp), intent(in) :: ratio !! their ratio
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! Inputs
-    real(dp), intent(in) :: actred
-        !! the actual relative reduction
-    real(dp), intent(in) :: prered
-        !! the predicted one
-    real(dp), intent(in) :: ratio
-        !! their ratio
-
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     logical :: small_reduction, small_step
 
     small_reduction = abs(actred) <= fit%ftol .and. prered <= fit%ftol .and. 0.5_dp * ratio <= 1

@@ -14,18 +14,11 @@ contains
 
 subroutine lm_steps(fit, epsfcn, steps) bind(c, name="lm_steps")
 !! How far each variable is displaced from x.
-
-    ! Inputs
-    type(lm_fit), intent(in) :: fit
-        !! the fit
+    type(lm_fit), intent(in) :: fit !! the fit
     real(dp), intent(in), value :: epsfcn
         !! relative error of the residuals; below the machine precision it counts as that
+    real(dp), intent(inout) :: steps(fit%n) !! shape (n); the steps
 
-    ! Outputs
-    real(dp), intent(inout) :: steps(fit%n)
-        !! shape (n); the steps
-
-    ! Locals
     real(dp), pointer, contiguous :: x(:)
     real(dp) :: root
     integer(ip) :: j
@@ -39,22 +32,15 @@ end subroutine lm_steps
 
 pure real(dp) function difference_root(epsfcn)
 !! The relative step of differences.
-
-    ! Inputs
-    real(dp), intent(in) :: epsfcn
-        !! relative error of the residuals
+    real(dp), intent(in) :: epsfcn !! relative error of the residuals
 
     difference_root = sqrt(larger(epsfcn, epsmch))
 end function difference_root
 
 pure real(dp) function difference_step(xj, root)
 !! How far a variable is displaced.
-
-    ! Inputs
-    real(dp), intent(in) :: xj
-        !! the variable
-    real(dp), intent(in) :: root
-        !! the relative step, as `difference_root` gives it
+    real(dp), intent(in) :: xj !! the variable
+    real(dp), intent(in) :: root !! the relative step, as `difference_root` gives it
 
     difference_step = root * abs(xj)
     if (difference_step == 0) difference_step = root
@@ -62,18 +48,10 @@ end function difference_step
 
 pure subroutine lm_quotient(m, f, step, column) bind(c, name="lm_quotient")
 !! From the residuals at a displaced point to a column of the Jacobian.
-
-    ! Inputs
-    integer(ip), intent(in), value :: m
-        !! number of residuals
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the residuals at x
-    real(dp), intent(in), value :: step
-        !! how far the variable was displaced
-
-    ! In-outputs
-    real(dp), intent(inout) :: column(m)
-        !! shape (m); on entry the residuals there, on exit the quotients
+    integer(ip), intent(in), value :: m !! number of residuals
+    real(dp), intent(in) :: f(m) !! the residuals at x
+    real(dp), intent(in), value :: step !! how far the variable was displaced
+    real(dp), intent(inout) :: column(m) !! on entry the residuals there, on exit the quotients
 
     column = (column - f) / step
 end subroutine lm_quotient
@@ -82,22 +60,13 @@ subroutine lm_reduce(fit, m, points, f, steps) bind(c, name="lm_reduce")
 !! By blocks: the triangle that stands for the Jacobian, without pivoting, and in the column behind
 !! it what belongs to it of Q'*f, for `lm_factor`. A column of R has the factor of the Jacobian's,
 !! so that the differences themselves can be factored, and only R is divided by the steps.
-
-    ! Inputs
-    integer(ip), intent(in), value :: m
-        !! number of residuals
+    integer(ip), intent(in), value :: m !! number of residuals
     type(c_ptr), intent(in) :: points(*)
         !! shape (n); where the residuals at the displaced points are, m of them each
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the residuals at x
-    real(dp), intent(in) :: steps(*)
-        !! shape (n); how far each variable was displaced
+    real(dp), intent(in) :: f(m) !! the residuals at x
+    real(dp), intent(in) :: steps(*) !! shape (n); how far each variable was displaced
+    type(lm_fit), intent(inout) :: fit !! the fit; where its `r` leads is written to
 
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit; where its `r` leads is written to
-
-    ! Locals
     real(dp), pointer, contiguous :: r(:, :), spare(:)
     integer(ip) :: n, i, j
 

@@ -16,22 +16,12 @@ contains
 subroutine lm_factor(fit, m, f, qtfull) bind(c, name="lm_factor")
 !! Factor what is in `fit%r`: the Jacobian, column by column, as MINPACK does; or by blocks the
 !! triangle that stands for it, where the column behind it is what belongs to it of Q'*f.
-
-    ! Inputs
-    integer(ip), intent(in), value :: m
-        !! number of residuals
+    integer(ip), intent(in), value :: m !! number of residuals
     real(dp), intent(in) :: f(*)
         !! shape (m); the residuals at x; by blocks not referenced, as the next one
+    type(lm_fit), intent(inout) :: fit !! the fit
+    real(dp), intent(inout) :: qtfull(*) !! shape (m); work: all of Q'*f
 
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Outputs
-    real(dp), intent(inout) :: qtfull(*)
-        !! shape (m); work: all of Q'*f
-
-    ! Locals
     real(dp), pointer, contiguous :: r(:, :)
 
     if (fit%isa < 0) then
@@ -47,12 +37,8 @@ end subroutine lm_factor
 
 subroutine factor_triangle(fit)
 !! Factor the triangle by blocks.
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     real(dp), pointer, contiguous :: r(:, :), qtf(:), acnorm(:), work(:), spare(:)
     integer(ip), pointer, contiguous :: ipvt(:)
     integer(ip) :: n, j
@@ -72,18 +58,10 @@ end subroutine factor_triangle
 
 subroutine factor_matrix(fit, m, rhs)
 !! Factor the m by n matrix in `fit%r`, as MINPACK does.
+    integer(ip), intent(in) :: m !! number of rows
+    type(lm_fit), intent(inout) :: fit !! the fit
+    real(dp), intent(inout) :: rhs(m) !! on entry a vector f, on exit Q'*f
 
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-    real(dp), intent(inout) :: rhs(m)
-        !! shape (m); on entry a vector f, on exit Q'*f
-
-    ! Locals
     real(dp), pointer, contiguous :: a(:, :), qtf(:), acnorm(:), work(:)
     integer(ip), pointer, contiguous :: ipvt(:)
     integer(ip) :: n, j

@@ -22,13 +22,10 @@ subroutine find_parameter(fit)
 !! With phi(par) = ||D*p(par)|| - delta, convex and falling, the iteration is Newton's for the
 !! zero of 1/||D*p|| - 1/delta, kept between a lower and an upper bound. Two steps are usual; ten
 !! are the limit.
-
-    ! In-outputs
     type(lm_fit), intent(inout) :: fit
         !! the fit; of R the upper triangle stays, and the strict lower triangle becomes the strict
         !! upper triangle of the last S of `qrsolv_`, transposed
 
-    ! Locals
     integer(ip), parameter :: max_steps = 10
     real(dp), parameter :: tenth = 0.1_dp, thousandth = 0.001_dp
     real(dp), pointer, contiguous :: diag(:), qtf(:), p(:), wa1(:), wa2(:), sdiag(:), r(:, :)
@@ -95,16 +92,9 @@ end subroutine find_parameter
 
 subroutine solve_damped(fit, par)
 !! `fit%step` becomes the solution p for a parameter; S comes with it, its diagonal in `fit%spare`.
+    real(dp), intent(in) :: par !! the parameter
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! Inputs
-    real(dp), intent(in) :: par
-        !! the parameter
-
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     real(dp), pointer, contiguous :: diag(:), qtf(:), p(:), damping(:), wa2(:), spare(:), r(:, :)
     integer(ip), pointer, contiguous :: ipvt(:)
     integer(ip) :: n, j
@@ -136,18 +126,10 @@ end subroutine solve_damped
 
 real(dp) function scaled_norm(n, diag, p, scaled)
 !! ||D*p||, and D*p itself.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-    real(dp), intent(in) :: p(n)
-        !! shape (n); p
-
-    ! Outputs
-    real(dp), intent(out) :: scaled(n)
-        !! shape (n); D*p
+    integer(ip), intent(in) :: n !! number of variables
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
+    real(dp), intent(in) :: p(n) !! p
+    real(dp), intent(out) :: scaled(n) !! D*p
 
     scaled = diag * p
     scaled_norm = enorm_(n, scaled)
@@ -155,28 +137,16 @@ end function scaled_norm
 
 pure subroutine gauss_newton(n, r, ldr, ipvt, qtb, x, wa, rank)
 !! The Gauss-Newton direction: solve R*P'*x = Q'*b, a least-squares solution where R is singular.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the upper triangle is that of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the right-hand side
-
-    ! Outputs
-    real(dp), intent(out) :: x(n)
-        !! shape (n); the direction
-    real(dp), intent(out) :: wa(n)
-        !! shape (n); work: P'*x
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    real(dp), intent(in) :: r(ldr, n) !! the upper triangle is that of R
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: qtb(n) !! the right-hand side
+    real(dp), intent(out) :: x(n) !! the direction
+    real(dp), intent(out) :: wa(n) !! work: P'*x
     integer(ip), intent(out) :: rank
         !! number of diagonal elements of R before the first that is zero
 
-    ! Locals
     integer(ip) :: i, j
 
     rank = 0
@@ -200,24 +170,13 @@ end subroutine gauss_newton
 
 pure subroutine scaled_direction(n, ipvt, diag, dx, dxnorm, w)
 !! w = P'*D*(D*x)/||D*x||, the vector whose image under the inverse of S' gives phi's derivative.
+    integer(ip), intent(in) :: n !! number of variables
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
+    real(dp), intent(in) :: dx(n) !! D*x
+    real(dp), intent(in) :: dxnorm !! ||D*x||
+    real(dp), intent(out) :: w(n) !! the vector
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-    real(dp), intent(in) :: dx(n)
-        !! shape (n); D*x
-    real(dp), intent(in) :: dxnorm
-        !! ||D*x||
-
-    ! Outputs
-    real(dp), intent(out) :: w(n)
-        !! shape (n); the vector
-
-    ! Locals
     integer(ip) :: j
 
     do j = 1, n
@@ -227,26 +186,14 @@ end subroutine scaled_direction
 
 pure subroutine scaled_gradient(n, r, ldr, ipvt, diag, qtb, g)
 !! g = P'*inv(D)*A'*b, the scaled gradient at x = 0, from the factors.
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    real(dp), intent(in) :: r(ldr, n) !! the upper triangle is that of R
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
+    real(dp), intent(in) :: qtb(n) !! the first n components of Q'*b
+    real(dp), intent(out) :: g(n) !! the gradient
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the upper triangle is that of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the first n components of Q'*b
-
-    ! Outputs
-    real(dp), intent(out) :: g(n)
-        !! shape (n); the gradient
-
-    ! Locals
     integer(ip) :: i, j
     real(dp) :: total
 
@@ -261,20 +208,11 @@ end subroutine scaled_gradient
 
 pure subroutine solve_transposed(n, r, ldr, w)
 !! Solve R'*y = w in place, going down the columns of the upper triangle R.
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    real(dp), intent(in) :: r(ldr, n) !! the upper triangle is that of R, nonsingular
+    real(dp), intent(inout) :: w(n) !! on entry the right-hand side, on exit the solution
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the upper triangle is that of R, nonsingular
-
-    ! In-outputs
-    real(dp), intent(inout) :: w(n)
-        !! shape (n); on entry the right-hand side, on exit the solution
-
-    ! Locals
     integer(ip) :: i, j
     real(dp) :: total
 
@@ -289,22 +227,12 @@ end subroutine solve_transposed
 
 pure subroutine solve_lower(n, s, lds, sdiag, w)
 !! Solve S'*y = w in place, with S' in the strict lower triangle that `qrsolv_` leaves.
+    integer(ip), intent(in) :: n !! order of S
+    integer(ip), intent(in) :: lds !! leading dimension of `s`
+    real(dp), intent(in) :: s(lds, n) !! the strict lower triangle is that of S transposed
+    real(dp), intent(in) :: sdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: w(n) !! on entry the right-hand side, on exit the solution
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of S
-    integer(ip), intent(in) :: lds
-        !! leading dimension of `s`
-    real(dp), intent(in) :: s(lds, n)
-        !! shape (lds, n); the strict lower triangle is that of S transposed
-    real(dp), intent(in) :: sdiag(n)
-        !! shape (n); the diagonal of S
-
-    ! In-outputs
-    real(dp), intent(inout) :: w(n)
-        !! shape (n); on entry the right-hand side, on exit the solution
-
-    ! Locals
     integer(ip) :: i, j
 
     do j = 1, n
@@ -317,18 +245,11 @@ end subroutine solve_lower
 
 pure real(dp) function newton_correction(n, phi, delta, y)
 !! What Newton's step for 1/||D*x|| - 1/delta = 0 adds to par: (phi/delta) / ||y||**2.
+    integer(ip), intent(in) :: n !! number of variables
+    real(dp), intent(in) :: phi !! ||D*x|| - delta
+    real(dp), intent(in) :: delta !! the bound
+    real(dp), intent(in) :: y(n) !! inv(S')*P'*D*(D*x)/||D*x||
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    real(dp), intent(in) :: phi
-        !! ||D*x|| - delta
-    real(dp), intent(in) :: delta
-        !! the bound
-    real(dp), intent(in) :: y(n)
-        !! shape (n); inv(S')*P'*D*(D*x)/||D*x||
-
-    ! Locals
     real(dp) :: norm
 
     norm = enorm_(n, y)

@@ -14,16 +14,9 @@ contains
 subroutine judge(fit, fnorm1)
 !! Compare the reduction that came with the one that was predicted; move the bound and perhaps x,
 !! and test for convergence.
+    real(dp), intent(in) :: fnorm1 !! the norm of the residuals at the trial point
+    type(lm_fit), intent(inout) :: fit !! the fit; `iter` grows where the step is accepted
 
-    ! Inputs
-    real(dp), intent(in) :: fnorm1
-        !! the norm of the residuals at the trial point
-
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit; `iter` grows where the step is accepted
-
-    ! Locals
     real(dp), parameter :: tenth = 0.1_dp, acceptable = 0.0001_dp
     real(dp), pointer, contiguous :: step(:), work(:), r(:, :)
     integer(ip), pointer, contiguous :: ipvt(:)
@@ -54,16 +47,9 @@ end subroutine judge
 
 subroutine accept(fit, fnorm1)
 !! Let the trial point be x.
+    real(dp), intent(in) :: fnorm1 !! the norm of the residuals there
+    type(lm_fit), intent(inout) :: fit !! the fit
 
-    ! Inputs
-    real(dp), intent(in) :: fnorm1
-        !! the norm of the residuals there
-
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit
-
-    ! Locals
     real(dp), pointer, contiguous :: x(:), diag(:), trial(:), work(:)
     integer(ip) :: j
 
@@ -82,24 +68,13 @@ end subroutine accept
 
 pure subroutine multiply_triangle(n, r, ldr, ipvt, step, w)
 !! w = R*P'*p, whose norm is that of J*p.
+    integer(ip), intent(in) :: n !! number of variables
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
+    real(dp), intent(in) :: r(ldr, n) !! the upper triangle is that of R
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: step(n) !! the step p
+    real(dp), intent(out) :: w(n) !! the product
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
-    real(dp), intent(in) :: r(ldr, n)
-        !! shape (ldr, n); the upper triangle is that of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: step(n)
-        !! shape (n); the step p
-
-    ! Outputs
-    real(dp), intent(out) :: w(n)
-        !! shape (n); the product
-
-    ! Locals
     integer(ip) :: i, j
 
     do j = 1, n
@@ -112,22 +87,12 @@ end subroutine multiply_triangle
 
 pure subroutine move_bound(fit, fnorm1, actred, dirder, ratio)
 !! Shrink the bound after a poor step, widen it after a good one (More 1978, section 4).
+    real(dp), intent(in) :: fnorm1 !! the norm of the residuals at the trial point
+    real(dp), intent(in) :: actred !! the actual relative reduction
+    real(dp), intent(in) :: dirder !! the directional derivative
+    real(dp), intent(in) :: ratio !! actual by predicted reduction
+    type(lm_fit), intent(inout) :: fit !! the fit: `delta` and `par` change
 
-    ! Inputs
-    real(dp), intent(in) :: fnorm1
-        !! the norm of the residuals at the trial point
-    real(dp), intent(in) :: actred
-        !! the actual relative reduction
-    real(dp), intent(in) :: dirder
-        !! the directional derivative
-    real(dp), intent(in) :: ratio
-        !! actual by predicted reduction
-
-    ! In-outputs
-    type(lm_fit), intent(inout) :: fit
-        !! the fit: `delta` and `par` change
-
-    ! Locals
     real(dp), parameter :: tenth = 0.1_dp
     real(dp) :: shrink
 

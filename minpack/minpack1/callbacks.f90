@@ -16,39 +16,32 @@ abstract interface
     !! FCN of `lmdif_` and `fdjac2_`: the residuals.
         import :: dp, ip
         implicit none (type, external)
-        integer(ip), intent(in) :: m
-            !! number of residuals
-        integer(ip), intent(in) :: n
-            !! number of variables
-        real(dp), intent(in) :: x(n)
-            !! the point, shape (n)
+        integer(ip), intent(in) :: m !! number of residuals
+        integer(ip), intent(in) :: n !! number of variables
+        real(dp), intent(in) :: x(n) !! the point
         real(dp), intent(inout) :: fvec(m)
-            !! on exit the residuals at `x`, shape (m); unchanged when `iflag` is 0
+            !! on exit the residuals at `x`, unchanged when `iflag` is 0
         integer(ip), intent(inout) :: iflag
-            !! 1: residuals wanted; 2: the same, for a difference; 0: look at `x` and `fvec`,
-            !! change nothing
+            !! 1: residuals wanted; 2: the same, for a difference; 0: look at `x` and `fvec`, change
+            !! nothing
     end subroutine residual_callback
 
     subroutine jacobian_callback(m, n, x, fvec, fjac, ldfjac, iflag) bind(c)
     !! FCN of `lmder_`: the residuals or their Jacobian.
         import :: dp, ip
         implicit none (type, external)
-        integer(ip), intent(in) :: m
-            !! number of residuals
-        integer(ip), intent(in) :: n
-            !! number of variables
-        integer(ip), intent(in) :: ldfjac
-            !! leading dimension of `fjac`, at least m
-        real(dp), intent(in) :: x(n)
-            !! the point, shape (n)
+        integer(ip), intent(in) :: m !! number of residuals
+        integer(ip), intent(in) :: n !! number of variables
+        integer(ip), intent(in) :: ldfjac !! leading dimension of `fjac`, at least m
+        real(dp), intent(in) :: x(n) !! the point
         real(dp), intent(inout) :: fvec(m)
-            !! on exit with `iflag` 1 the residuals at `x`, shape (m); otherwise unchanged
+            !! on exit with `iflag` 1 the residuals at `x`, otherwise unchanged
         real(dp), intent(inout) :: fjac(ldfjac, n)
-            !! on exit with `iflag` 2 the Jacobian at `x`, shape (ldfjac, n), element (i, j)
-            !! being the derivative of residual i by variable j; otherwise unchanged
+            !! on exit with `iflag` 2 the Jacobian at `x`, element (i, j) being the derivative of
+            !! residual i by variable j; otherwise unchanged
         integer(ip), intent(inout) :: iflag
-            !! 1: residuals wanted; 2: Jacobian wanted; 0: look at `x`, `fvec` and `fjac`,
-            !! change nothing
+            !! 1: residuals wanted; 2: Jacobian wanted; 0: look at `x`, `fvec` and `fjac`, change
+            !! nothing
     end subroutine jacobian_callback
 end interface
 

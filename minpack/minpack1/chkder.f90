@@ -12,33 +12,19 @@ pure subroutine chkder_(m, n, x, fvec, fjac, ldfjac, xp, fvecp, mode, err) bind(
 !! Compare a Jacobian with the change of the functions between two neighbouring points
 !! (user guide, section 1.3). Call it with mode 1 for the neighbour, evaluate the functions at both
 !! points and the Jacobian at the first, and call it with mode 2 for the verdict.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of functions
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`, at least m
-    integer(ip), intent(in) :: mode
-        !! 1: make the neighbour; any other: judge
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the point
-    real(dp), intent(in) :: fvec(m)
-        !! shape (m); mode 2: the functions at `x`
-    real(dp), intent(in) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); mode 2: the Jacobian at `x`
-    real(dp), intent(in) :: fvecp(m)
-        !! shape (m); mode 2: the functions at `xp`
-
-    ! In-outputs
-    real(dp), intent(inout) :: xp(n)
-        !! shape (n); mode 1: on exit the neighbour of `x`
+    integer(ip), intent(in) :: m !! number of functions
+    integer(ip), intent(in) :: n !! number of variables
+    integer(ip), intent(in) :: ldfjac !! leading dimension of `fjac`, at least m
+    integer(ip), intent(in) :: mode !! 1: make the neighbour; any other: judge
+    real(dp), intent(in) :: x(n) !! the point
+    real(dp), intent(in) :: fvec(m) !! mode 2: the functions at `x`
+    real(dp), intent(in) :: fjac(ldfjac, n) !! mode 2: the Jacobian at `x`
+    real(dp), intent(in) :: fvecp(m) !! mode 2: the functions at `xp`
+    real(dp), intent(inout) :: xp(n) !! mode 1: on exit the neighbour of `x`
     real(dp), intent(inout) :: err(m)
-        !! shape (m); mode 2: on exit 1 where the gradient of a function is right, 0 where it is
-        !! wrong, and a number between where it is doubtful
+        !! mode 2: on exit 1 where the gradient of a function is right, 0 where it is wrong, and a
+        !! number between where it is doubtful
 
-    ! Locals
     real(dp), parameter :: noise = 100 * epsmch
     real(dp) :: eps, epslog
     real(dp) :: mismatch

@@ -15,34 +15,19 @@ subroutine fdjac2_(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa) bind(c, 
 !!
 !! The step for variable j is sqrt(max(epsfcn, epsmch)) * |x(j)|, or the root itself where x(j) is
 !! zero. The residuals are evaluated n times, variables in order.
-
-    ! Inputs
-    procedure(residual_callback) :: fcn
-        !! the residuals; called with the `iflag` given here
-    integer(ip), intent(in) :: m
-        !! number of residuals
-    integer(ip), intent(in) :: n
-        !! number of variables
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`, at least m
-    real(dp), intent(in) :: fvec(m)
-        !! shape (m); the residuals at x
+    procedure(residual_callback) :: fcn !! the residuals; called with the `iflag` given here
+    integer(ip), intent(in) :: m !! number of residuals
+    integer(ip), intent(in) :: n !! number of variables
+    integer(ip), intent(in) :: ldfjac !! leading dimension of `fjac`, at least m
+    real(dp), intent(in) :: fvec(m) !! the residuals at x
     real(dp), intent(in) :: epsfcn
         !! relative error of the residuals; below the machine precision it counts as that
-
-    ! In-outputs
     real(dp), intent(inout) :: x(n)
-        !! shape (n); the point; on exit the same, but if fcn stopped the solver, where it did
-    integer(ip), intent(inout) :: iflag
-        !! on exit negative if fcn made it so
+        !! the point; on exit the same, but if fcn stopped the solver, where it did
+    integer(ip), intent(inout) :: iflag !! on exit negative if fcn made it so
+    real(dp), intent(inout) :: fjac(ldfjac, n) !! the Jacobian
+    real(dp), intent(inout) :: wa(m) !! work: the residuals at the displaced point
 
-    ! Outputs
-    real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); the Jacobian
-    real(dp), intent(inout) :: wa(m)
-        !! shape (m); work: the residuals at the displaced point
-
-    ! Locals
     real(dp) :: root
     real(dp) :: h
     real(dp) :: xj

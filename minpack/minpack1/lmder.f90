@@ -15,20 +15,12 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
                   nprint, info, nfev, njev, ipvt, qtf, wa1, wa2, wa3, wa4) bind(c, name="lmder_")
 !! Minimise the sum of squares of m functions of n variables, with a Jacobian from the user
 !! (user guide, sections 1.6 and 2.2; More 1978).
-
-    ! Inputs
-    procedure(jacobian_callback) :: fcn
-        !! the residuals and their Jacobian
-    integer(ip), intent(in) :: m
-        !! number of residuals, at least n
-    integer(ip), intent(in) :: n
-        !! number of variables, positive
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`, at least m
-    real(dp), intent(in) :: ftol
-        !! relative error wanted in the sum of squares, >= 0
-    real(dp), intent(in) :: xtol
-        !! relative error wanted in x, >= 0
+    procedure(jacobian_callback) :: fcn !! the residuals and their Jacobian
+    integer(ip), intent(in) :: m !! number of residuals, at least n
+    integer(ip), intent(in) :: n !! number of variables, positive
+    integer(ip), intent(in) :: ldfjac !! leading dimension of `fjac`, at least m
+    real(dp), intent(in) :: ftol !! relative error wanted in the sum of squares, >= 0
+    real(dp), intent(in) :: xtol !! relative error wanted in x, >= 0
     real(dp), intent(in) :: gtol
         !! orthogonality wanted between the residuals and the Jacobian's columns, >= 0
     integer(ip), intent(in) :: maxfev
@@ -40,40 +32,26 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
     integer(ip), intent(in) :: nprint
         !! if positive, fcn is called with `iflag` 0 at the first and every nprint-th iteration and
         !! before the return
-
-    ! In-outputs
-    real(dp), intent(inout), target :: x(n)
-        !! shape (n); on entry the start, on exit the best point
+    real(dp), intent(inout), target :: x(n) !! on entry the start, on exit the best point
     real(dp), intent(inout), target :: diag(n)
-        !! shape (n); the diagonal of D: on entry with mode 2 positive, otherwise set here
-
-    ! Outputs
-    real(dp), intent(inout) :: fvec(m)
-        !! shape (m); the residuals at x
+        !! the diagonal of D: on entry with mode 2 positive, otherwise set here
+    real(dp), intent(inout) :: fvec(m) !! the residuals at x
     real(dp), intent(inout), target :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); the upper triangle of the first n rows is R of the last Jacobian,
-        !! J*P = Q*R; what is below belongs to the computation of Q
+        !! the upper triangle of the first n rows is R of the last Jacobian, J*P = Q*R; what is
+        !! below belongs to the computation of Q
     integer(ip), intent(out) :: info
-        !! negative: fcn stopped it; 0: improper input; 1: ftol holds; 2: xtol holds; 3: both;
-        !! 4: gtol holds; 5: maxfev reached; 6, 7, 8: ftol, xtol, gtol is too small
-    integer(ip), intent(out) :: nfev
-        !! calls of fcn for residuals
-    integer(ip), intent(out) :: njev
-        !! calls of fcn for the Jacobian
-    integer(ip), intent(inout), target :: ipvt(n)
-        !! shape (n); column j of J*P is column ipvt(j) of J
+        !! negative: fcn stopped it; 0: improper input; 1: ftol holds; 2: xtol holds; 3: both; 4:
+        !! gtol holds; 5: maxfev reached; 6, 7, 8: ftol, xtol, gtol is too small
+    integer(ip), intent(out) :: nfev !! calls of fcn for residuals
+    integer(ip), intent(out) :: njev !! calls of fcn for the Jacobian
+    integer(ip), intent(inout), target :: ipvt(n) !! column j of J*P is column ipvt(j) of J
     real(dp), intent(inout), target :: qtf(n)
-        !! shape (n); the first n components of Q'*fvec, fvec being that of the last Jacobian
-    real(dp), intent(inout), target :: wa1(n)
-        !! shape (n); work
-    real(dp), intent(inout), target :: wa2(n)
-        !! shape (n); work
-    real(dp), intent(inout), target :: wa3(n)
-        !! shape (n); work
-    real(dp), intent(inout), target :: wa4(m)
-        !! shape (m); work
+        !! the first n components of Q'*fvec, fvec being that of the last Jacobian
+    real(dp), intent(inout), target :: wa1(n) !! work
+    real(dp), intent(inout), target :: wa2(n) !! work
+    real(dp), intent(inout), target :: wa3(n) !! work
+    real(dp), intent(inout), target :: wa4(m) !! work
 
-    ! Locals
     type(lm_fit) :: fit
     real(dp) :: fnorm
     integer(ip) :: iflag, iter
@@ -142,38 +120,19 @@ subroutine lmder1_(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, lwa) &
     bind(c, name="lmder1_")
 !! `lmder_` with the settings that suit most problems (user guide, section 1.6): one tolerance,
 !! scaling by column norms, 100*(n + 1) evaluations.
+    procedure(jacobian_callback) :: fcn !! the residuals and their Jacobian
+    integer(ip), intent(in) :: m !! number of residuals, at least n
+    integer(ip), intent(in) :: n !! number of variables, positive
+    integer(ip), intent(in) :: ldfjac !! leading dimension of `fjac`, at least m
+    real(dp), intent(in) :: tol !! relative error wanted in the sum of squares and in x, >= 0
+    integer(ip), intent(in) :: lwa !! size of `wa`, at least 5*n + m
+    real(dp), intent(inout) :: x(n) !! on entry the start, on exit the best point
+    real(dp), intent(inout) :: fvec(m) !! the residuals at x
+    real(dp), intent(inout) :: fjac(ldfjac, n) !! as for `lmder_`
+    integer(ip), intent(out) :: info !! as for `lmder_`, but 8 is reported as 4
+    integer(ip), intent(inout) :: ipvt(n) !! the permutation
+    real(dp), intent(inout) :: wa(lwa) !! work
 
-    ! Inputs
-    procedure(jacobian_callback) :: fcn
-        !! the residuals and their Jacobian
-    integer(ip), intent(in) :: m
-        !! number of residuals, at least n
-    integer(ip), intent(in) :: n
-        !! number of variables, positive
-    integer(ip), intent(in) :: ldfjac
-        !! leading dimension of `fjac`, at least m
-    real(dp), intent(in) :: tol
-        !! relative error wanted in the sum of squares and in x, >= 0
-    integer(ip), intent(in) :: lwa
-        !! size of `wa`, at least 5*n + m
-
-    ! In-outputs
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); on entry the start, on exit the best point
-
-    ! Outputs
-    real(dp), intent(inout) :: fvec(m)
-        !! shape (m); the residuals at x
-    real(dp), intent(inout) :: fjac(ldfjac, n)
-        !! shape (ldfjac, n); as for `lmder_`
-    integer(ip), intent(out) :: info
-        !! as for `lmder_`, but 8 is reported as 4
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(inout) :: wa(lwa)
-        !! shape (lwa); work
-
-    ! Locals
     real(dp), parameter :: factor = 100, gtol = 0
     integer(ip), parameter :: mode = 1, nprint = 0
     integer(ip) :: nfev, njev

@@ -32,19 +32,14 @@ public :: qr_start, qr_rows, qr_differences, qr_end
 public :: qr_chunk, qr_pack, qr_fold
 public :: qr_triangle, qr_damped, qr_norm
 
-integer(ip), parameter :: baseline = 0
-    !! what every processor of the architecture has
-integer(ip), parameter :: avx2 = 1
-    !! AVX2 and FMA
-integer(ip), parameter :: avx512 = 2
-    !! AVX-512 F, DQ and VL, and FMA
+integer(ip), parameter :: baseline = 0 !! what every processor of the architecture has
+integer(ip), parameter :: avx2 = 1 !! AVX2 and FMA
+integer(ip), parameter :: avx512 = 2 !! AVX-512 F, DQ and VL, and FMA
 
 contains
 
 pure function qr_variants() bind(c, name="qr_variants")
 !! How many instruction sets there is code for: they are numbered from 0, the baseline.
-
-    ! Result
     integer(ip) :: qr_variants
 
 #ifdef HAVE_X86_VARIANTS
@@ -56,12 +51,7 @@ end function qr_variants
 
 pure function qr_lead(n) bind(c, name="qr_lead")
 !! The leading dimension of a triangle.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in), value :: n !! number of columns
     integer(ip) :: qr_lead
 
     qr_lead = triangle_lead(n)
@@ -69,12 +59,7 @@ end function qr_lead
 
 pure function qr_spare(n) bind(c, name="qr_spare")
 !! The number of elements that all of these routines need to work, one after the other.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in), value :: n !! number of columns
     integer(wide_ip) :: qr_spare
 
     qr_spare = max(rows_work(n), triangle_work(n), damped_work(n))
@@ -83,16 +68,9 @@ end function qr_spare
 pure subroutine qr_start(n, r, work) bind(c, name="qr_start")
 !! Begin the factorisation [A f] = Q*[R q; 0 *] of a matrix that is read once, in any number of
 !! portions of rows.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
-
-    ! Outputs
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
-        !! shape (qr_lead(n), n + 1); the triangle so far
-    real(dp), intent(inout) :: work(qr_spare(n))
-        !! shape (qr_spare(n)); work, to be kept until `qr_end`
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1) !! the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n)) !! work, to be kept until `qr_end`
 
     call start_rows(n, r, work)
 end subroutine qr_start
@@ -100,27 +78,17 @@ end subroutine qr_start
 pure subroutine qr_rows(isa, m, n, a, strides, f, r, work) bind(c, name="qr_rows")
 !! Go on with a portion of rows. The result does not depend on the portions if all but the last
 !! have a number of rows that `qr_chunk` gives.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: m
-        !! number of rows
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m !! number of rows
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
     integer(wide_ip), intent(in) :: strides(2)
-        !! shape (2); elements from one row of A to the next, and from one column to the next;
-        !! negative where they run towards lower addresses
+        !! elements from one row of A to the next, and from one column to the next; negative where
+        !! they run towards lower addresses
     real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2)))
         !! A, from its lowest address on
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the column that goes along
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
-        !! shape (qr_lead(n), n + 1); the triangle so far
-    real(dp), intent(inout) :: work(qr_spare(n))
-        !! shape (qr_spare(n)); as the call before left it
+    real(dp), intent(in) :: f(m) !! the column that goes along
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1) !! the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n)) !! as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -136,24 +104,14 @@ end subroutine qr_rows
 
 pure subroutine qr_differences(isa, m, n, points, f, r, work) bind(c, name="qr_differences")
 !! As `qr_rows`, where A is what residuals at other points are above f, and not formed.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: m
-        !! number of rows
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m !! number of rows
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
     type(c_ptr), intent(in) :: points(n)
-        !! shape (n); where the residuals at the other points are, m of them each
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the column that goes along
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
-        !! shape (qr_lead(n), n + 1); the triangle so far
-    real(dp), intent(inout) :: work(qr_spare(n))
-        !! shape (qr_spare(n)); as the call before left it
+        !! where the residuals at the other points are, m of them each
+    real(dp), intent(in) :: f(m) !! the column that goes along
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1) !! the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n)) !! as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -169,21 +127,12 @@ end subroutine qr_differences
 
 pure subroutine qr_chunk(n, rows, size) bind(c, name="qr_chunk")
 !! How many rows to hand to `qr_pack` at a time, and the memory that they take there.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
-
-    ! In-outputs
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
     integer(ip), intent(inout) :: rows
-        !! on entry the least number of rows, on exit the next multiple of those that are reduced
-        !! at a time
+        !! on entry the least number of rows, on exit the next multiple of those that are reduced at
+        !! a time
+    integer(wide_ip), intent(out) :: size !! number of elements
 
-    ! Outputs
-    integer(wide_ip), intent(out) :: size
-        !! number of elements
-
-    ! Locals
     integer(ip) :: block
 
     block = block_rows(n)
@@ -193,23 +142,15 @@ end subroutine qr_chunk
 
 pure subroutine qr_pack(isa, m, n, a, strides, f, blocks) bind(c, name="qr_pack")
 !! The first half of `qr_rows`: copy a portion of rows, so that A need not be there for the second.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: m
-        !! number of rows
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m !! number of rows
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
     integer(wide_ip), intent(in) :: strides(2)
-        !! shape (2); elements from one row of A to the next, and from one column to the next;
-        !! negative where they run towards lower addresses
+        !! elements from one row of A to the next, and from one column to the next; negative where
+        !! they run towards lower addresses
     real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2)))
         !! A, from its lowest address on
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the column that goes along
-
-    ! Outputs
+    real(dp), intent(in) :: f(m) !! the column that goes along
     real(dp), intent(inout) :: blocks(packed_size(m, n))
         !! as long as `qr_chunk` says for so many rows, or more; the copy
 
@@ -227,22 +168,13 @@ end subroutine qr_pack
 
 pure subroutine qr_fold(isa, m, n, blocks, r, work) bind(c, name="qr_fold")
 !! The second half of `qr_rows`.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: m
-        !! number of rows
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
-
-    ! In-outputs
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: m !! number of rows
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
     real(dp), intent(inout) :: blocks(packed_size(m, n))
         !! the rows as `qr_pack` leaves them; destroyed
-    real(dp), intent(inout) :: r(qr_lead(n), n + 1)
-        !! shape (qr_lead(n), n + 1); the triangle so far
-    real(dp), intent(inout) :: work(qr_spare(n))
-        !! shape (qr_spare(n)); as the call before left it
+    real(dp), intent(inout) :: r(qr_lead(n), n + 1) !! the triangle so far
+    real(dp), intent(inout) :: work(qr_spare(n)) !! as the call before left it
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -258,46 +190,26 @@ end subroutine qr_fold
 
 pure subroutine qr_end(n, r, work) bind(c, name="qr_end")
 !! End the factorisation.
-
-    ! Inputs
-    integer(ip), intent(in), value :: n
-        !! number of columns, at least 1
-    real(dp), intent(in) :: work(qr_spare(n))
-        !! shape (qr_spare(n)); as the last rows left it
-
-    ! In-outputs
+    integer(ip), intent(in), value :: n !! number of columns, at least 1
+    real(dp), intent(in) :: work(qr_spare(n)) !! as the last rows left it
     real(dp), intent(inout) :: r(qr_lead(n), n + 1)
-        !! shape (qr_lead(n), n + 1); on exit in the first n rows R, with zeros below its diagonal,
-        !! and as the last column the first n components of Q'*f
+        !! on exit in the first n rows R, with zeros below its diagonal, and as the last column the
+        !! first n components of Q'*f
 
     call end_rows(n, r, work)
 end subroutine qr_end
 
 pure subroutine qr_triangle(isa, n, r, qtf, ipvt, rdiag, acnorm, spare) bind(c, name="qr_triangle")
 !! The factorisation R*P = Q*S of an upper triangle, with the pivots of `qrfac_`.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: n
-        !! order of R
-
-    ! In-outputs
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: n !! order of R
     real(dp), intent(inout) :: r(qr_lead(n), n)
-        !! shape (qr_lead(n), n); on entry the upper triangle is R; on exit it is S, with zeros
-        !! below
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); on entry a vector, on exit Q' times it
-
-    ! Outputs
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); column j of R*P is column ipvt(j) of R
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the columns of R
-    real(dp), intent(inout) :: spare(qr_spare(n))
-        !! shape (qr_spare(n)); work
+        !! on entry the upper triangle is R; on exit it is S, with zeros below
+    real(dp), intent(inout) :: qtf(n) !! on entry a vector, on exit Q' times it
+    integer(ip), intent(inout) :: ipvt(n) !! column j of R*P is column ipvt(j) of R
+    real(dp), intent(inout) :: rdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: acnorm(n) !! the norms of the columns of R
+    real(dp), intent(inout) :: spare(qr_spare(n)) !! work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -313,29 +225,16 @@ end subroutine qr_triangle
 
 pure subroutine qr_damped(isa, n, r, ipvt, diag, x, sdiag, spare) bind(c, name="qr_damped")
 !! What `qrsolv_` does, up to rounding and the signs of the rows of S.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: n
-        !! order of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); column j of A*P is column ipvt(j) of A
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-
-    ! In-outputs
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: n !! order of R
+    integer(ip), intent(in) :: ipvt(n) !! column j of A*P is column ipvt(j) of A
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
     real(dp), intent(inout) :: r(qr_lead(n), n)
-        !! shape (qr_lead(n), n); on entry the upper triangle is that of R; on exit it is
-        !! unchanged, and the strict lower triangle is the strict upper triangle of S, transposed
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); on entry the first n components of Q'*b, on exit the solution
-
-    ! Outputs
-    real(dp), intent(inout) :: sdiag(n)
-        !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: spare(qr_spare(n))
-        !! shape (qr_spare(n)); work
+        !! on entry the upper triangle is that of R; on exit it is unchanged, and the strict lower
+        !! triangle is the strict upper triangle of S, transposed
+    real(dp), intent(inout) :: x(n) !! on entry the first n components of Q'*b, on exit the solution
+    real(dp), intent(inout) :: sdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: spare(qr_spare(n)) !! work
 
     select case (isa)
 #ifdef HAVE_X86_VARIANTS
@@ -351,16 +250,9 @@ end subroutine qr_damped
 
 pure function qr_norm(isa, n, x) bind(c, name="qr_norm")
 !! The Euclidean norm, as `enorm_` but for rounding.
-
-    ! Inputs
-    integer(ip), intent(in), value :: isa
-        !! the instruction set: `baseline`, `avx2` or `avx512`
-    integer(ip), intent(in), value :: n
-        !! number of components
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the vector
-
-    ! Result
+    integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
+    integer(ip), intent(in), value :: n !! number of components
+    real(dp), intent(in) :: x(n) !! the vector
     real(dp) :: qr_norm
 
     select case (isa)

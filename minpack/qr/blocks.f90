@@ -16,12 +16,7 @@ contains
 
 pure function round_up(rows)
 !! So many rows, and zeros that make them a multiple of what the kernels work on.
-
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! number of rows
-
-    ! Result
+    integer(ip), intent(in) :: rows !! number of rows
     integer(ip) :: round_up
 
     round_up = row_multiple * ((rows + row_multiple - 1) / row_multiple)
@@ -29,12 +24,7 @@ end function round_up
 
 pure function triangle_lead(n)
 !! The leading dimension of a triangle.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! its order
-
-    ! Result
+    integer(ip), intent(in) :: n !! its order
     integer(ip) :: triangle_lead
 
     triangle_lead = round_up(n)
@@ -43,12 +33,7 @@ end function triangle_lead
 pure function block_rows(n)
 !! How many rows are reduced at a time: a few columns of them fit the nearest cache, and all
 !! columns the next one or two.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of columns
     integer(ip) :: block_rows
 
     block_rows = block_rows_wide
@@ -58,12 +43,7 @@ end function block_rows
 
 pure function block_lead(n)
 !! The leading dimension of a block: columns a power of two apart would share few lines of a cache.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of columns
     integer(ip) :: block_lead
 
     block_lead = block_rows(n) + row_multiple
@@ -72,12 +52,7 @@ end function block_lead
 pure function block_columns(n)
 !! How many columns a block has: those of [A f], and where `tpqrt` works on it zeros that make
 !! their number a multiple of 4.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of columns of A
     integer(ip) :: block_columns
 
     block_columns = n + 1
@@ -86,12 +61,7 @@ end function block_columns
 
 pure function block_size(n)
 !! The number of elements of a block.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of columns of A
     integer(wide_ip) :: block_size
 
     block_size = block_lead(n) * int(block_columns(n), wide_ip)
@@ -99,12 +69,7 @@ end function block_size
 
 pure function to_line(x)
 !! How many elements there are before the next line of the cache.
-
-    ! Inputs
-    real(dp), intent(in), target :: x(1)
-        !! shape (1); where to begin
-
-    ! Result
+    real(dp), intent(in), target :: x(1) !! where to begin
     integer(wide_ip) :: to_line
 
     to_line = modulo(-transfer(c_loc(x), 0_c_intptr_t) / 8, int(cache_line, c_intptr_t))
@@ -112,16 +77,10 @@ end function to_line
 
 pure function lowest_to_first(m, n, strides)
 !! Where the first element of a matrix is, counted from its lowest address, which is 1.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
     integer(wide_ip), intent(in) :: strides(2)
-        !! shape (2); elements from one row to the next, and from one column to the next
-
-    ! Result
+        !! elements from one row to the next, and from one column to the next
     integer(wide_ip) :: lowest_to_first
 
     lowest_to_first = 1 - min(0_wide_ip, (m - 1) * strides(1)) &
@@ -130,28 +89,16 @@ end function lowest_to_first
 
 pure subroutine pack(rows, n, length, a, first, strides, f, b)
 !! Copy rows of [A f] into a block, and fill its last rows up with zeros.
-
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-    integer(wide_ip), intent(in) :: length
-        !! number of elements of `a`
-    real(dp), intent(in) :: a(length)
-        !! A
-    integer(wide_ip), intent(in) :: first
-        !! where in `a` the first row begins
+    integer(ip), intent(in) :: rows !! number of rows
+    integer(ip), intent(in) :: n !! number of columns of A
+    integer(wide_ip), intent(in) :: length !! number of elements of `a`
+    real(dp), intent(in) :: a(length) !! A
+    integer(wide_ip), intent(in) :: first !! where in `a` the first row begins
     integer(wide_ip), intent(in) :: strides(2)
-        !! shape (2); elements from one row to the next, and from one column to the next
-    real(dp), intent(in) :: f(rows)
-        !! shape (rows); the column that goes along
+        !! elements from one row to the next, and from one column to the next
+    real(dp), intent(in) :: f(rows) !! the column that goes along
+    real(dp), intent(inout) :: b(block_lead(n), n + 1) !! the block
 
-    ! Outputs
-    real(dp), intent(inout) :: b(block_lead(n), n + 1)
-        !! shape (block_lead(n), n + 1); the block
-
-    ! Locals
     integer(ip) :: i, k
 
     if (strides(1) == 1) then
@@ -170,22 +117,12 @@ end subroutine pack
 
 pure subroutine pack_differences(rows, n, points, before, f, b)
 !! As `pack`, where A is what residuals at other points are above f.
-
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-    type(c_ptr), intent(in) :: points(n)
-        !! shape (n); where the residuals at the other points are
-    integer(ip), intent(in) :: before
-        !! how many of those there are before the rows
-    real(dp), intent(in) :: f(rows)
-        !! shape (rows); the column that goes along
-
-    ! Outputs
-    real(dp), intent(inout) :: b(block_lead(n), n + 1)
-        !! shape (block_lead(n), n + 1); the block
+    integer(ip), intent(in) :: rows !! number of rows
+    integer(ip), intent(in) :: n !! number of columns of A
+    type(c_ptr), intent(in) :: points(n) !! where the residuals at the other points are
+    integer(ip), intent(in) :: before !! how many of those there are before the rows
+    real(dp), intent(in) :: f(rows) !! the column that goes along
+    real(dp), intent(inout) :: b(block_lead(n), n + 1) !! the block
 
     call kernel_pack_differences(rows, n, points, before, f, b, block_lead(n))
     call add_residuals(rows, n, f, b)
@@ -193,18 +130,10 @@ end subroutine pack_differences
 
 pure subroutine add_residuals(rows, n, f, b)
 !! Complete a block by the column that goes along, and by rows of zeros.
-
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-    real(dp), intent(in) :: f(rows)
-        !! shape (rows); the column that goes along
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(block_lead(n), n + 1)
-        !! shape (block_lead(n), n + 1); the block
+    integer(ip), intent(in) :: rows !! number of rows
+    integer(ip), intent(in) :: n !! number of columns of A
+    real(dp), intent(in) :: f(rows) !! the column that goes along
+    real(dp), intent(inout) :: b(block_lead(n), n + 1) !! the block
 
     call kernel_pack_columns(rows, 1_ip, f, 0_wide_ip, b(1, n + 1), block_lead(n))
     if (rows < round_up(rows)) b(rows + 1:round_up(rows), 1:n + 1) = 0

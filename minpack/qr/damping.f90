@@ -15,12 +15,7 @@ contains
 
 pure function damped_work(n)
 !! The number of elements that `solve_damped` needs to work.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-
-    ! Result
+    integer(ip), intent(in) :: n !! order of R
     integer(wide_ip) :: damped_work
 
     damped_work = int(lead(n), wide_ip) * (n + 1) + block_lead * int(n + 4, wide_ip) + n + 1
@@ -32,29 +27,16 @@ pure subroutine solve_damped(n, r, ipvt, diag, x, sdiag, work)
 !!
 !! A block of rows of P'*D*P is zero left of its first row's diagonal element, so it leaves the rows
 !! of R above alone.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); column j of A*P is column ipvt(j) of A
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-
-    ! In-outputs
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: ipvt(n) !! column j of A*P is column ipvt(j) of A
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
     real(dp), intent(inout) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); on entry the upper triangle is that of R; on exit it is
-        !! unchanged, and the strict lower triangle is the strict upper triangle of S, transposed
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); on entry the first n components of Q'*b, on exit the solution
+        !! on entry the upper triangle is that of R; on exit it is unchanged, and the strict lower
+        !! triangle is the strict upper triangle of S, transposed
+    real(dp), intent(inout) :: x(n) !! on entry the first n components of Q'*b, on exit the solution
+    real(dp), intent(inout) :: sdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: work(damped_work(n)) !! work
 
-    ! Outputs
-    real(dp), intent(inout) :: sdiag(n)
-        !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: work(damped_work(n))
-        !! shape (damped_work(n)); work
-
-    ! Locals
     integer(ip) :: rhs, factor, block
 
     rhs = 1 + lead(n) * n
@@ -70,12 +52,7 @@ end subroutine solve_damped
 pure function lead(n)
 !! The leading dimension of S: an odd multiple of `row_multiple`, so that rows lie in different
 !! lines of a cache.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-
-    ! Result
+    integer(ip), intent(in) :: n !! order of R
     integer(ip) :: lead
 
     lead = row_multiple * (2 * (n / (2 * row_multiple)) + 1)
@@ -84,26 +61,14 @@ end function lead
 
 pure subroutine copy_triangle(n, r, ipvt, diag, qtb, s, factor)
 !! Copy [R Q'*b], with columns scaled by powers of two where squares would overflow or vanish.
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(in) :: r(triangle_lead(n), n) !! the upper triangle is that of R
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
+    real(dp), intent(in) :: qtb(n) !! the right-hand side
+    real(dp), intent(inout) :: s(lead(n), n + 1) !! the copy
+    real(dp), intent(inout) :: factor(n + 1) !! the scales of the columns
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    real(dp), intent(in) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the upper triangle is that of R
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-    real(dp), intent(in) :: qtb(n)
-        !! shape (n); the right-hand side
-
-    ! Outputs
-    real(dp), intent(inout) :: s(lead(n), n + 1)
-        !! shape (lead(n), n + 1); the copy
-    real(dp), intent(inout) :: factor(n + 1)
-        !! shape (n + 1); the scales of the columns
-
-    ! Locals
     integer(ip) :: j
 
     do j = 1, n
@@ -117,19 +82,11 @@ end subroutine copy_triangle
 
 pure function scale_of(n, x, other)
 !! The power of two that brings the largest of some numbers into the range of safe squares.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! how many
-    real(dp), intent(in) :: x(n)
-        !! shape (n); the numbers
-    real(dp), intent(in) :: other
-        !! one more
-
-    ! Result
+    integer(ip), intent(in) :: n !! how many
+    real(dp), intent(in) :: x(n) !! the numbers
+    real(dp), intent(in) :: other !! one more
     real(dp) :: scale_of
 
-    ! Locals
     real(dp), parameter :: small = 2.0_dp**(-300), large = 2.0_dp**400
     real(dp) :: largest
     integer(ip) :: i
@@ -148,26 +105,13 @@ end function scale_of
 
 pure subroutine reduce_diagonal(n, ipvt, diag, factor, s, block)
 !! Reduce P'*D*P against the triangle, a block of rows at a time.
+    integer(ip), intent(in) :: n !! order of S
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: diag(n) !! the diagonal of D
+    real(dp), intent(in) :: factor(n + 1) !! the scales of the columns
+    real(dp), intent(inout) :: s(lead(n), n + 1) !! the upper triangle and the right-hand side
+    real(dp), intent(inout) :: block(block_lead, n + 4) !! work
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of S
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: diag(n)
-        !! shape (n); the diagonal of D
-    real(dp), intent(in) :: factor(n + 1)
-        !! shape (n + 1); the scales of the columns
-
-    ! In-outputs
-    real(dp), intent(inout) :: s(lead(n), n + 1)
-        !! shape (lead(n), n + 1); the upper triangle and the right-hand side
-
-    ! Outputs
-    real(dp), intent(inout) :: block(block_lead, n + 4)
-        !! shape (block_lead, n + 4); work
-
-    ! Locals
     integer(ip) :: i, j, rows
 
     do i = 1, n, block_rows_damped
@@ -183,24 +127,13 @@ end subroutine reduce_diagonal
 
 pure subroutine take_triangle(n, s, factor, r, sdiag)
 !! Put S where `qrsolv_` leaves it.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of S
-    real(dp), intent(in) :: s(lead(n), n)
-        !! shape (lead(n), n); S with its columns scaled
-    real(dp), intent(in) :: factor(n)
-        !! shape (n); the scales
-
-    ! In-outputs
+    integer(ip), intent(in) :: n !! order of S
+    real(dp), intent(in) :: s(lead(n), n) !! S with its columns scaled
+    real(dp), intent(in) :: factor(n) !! the scales
     real(dp), intent(inout) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); on exit the strict lower triangle is that of S transposed
+        !! on exit the strict lower triangle is that of S transposed
+    real(dp), intent(inout) :: sdiag(n) !! the diagonal of S
 
-    ! Outputs
-    real(dp), intent(inout) :: sdiag(n)
-        !! shape (n); the diagonal of S
-
-    ! Locals
     integer(ip) :: i, j, k
 
     ! Rows of some columns at a time: what is read together lies together.
@@ -218,20 +151,12 @@ end subroutine take_triangle
 
 pure subroutine solve_triangle(n, s, sdiag, z)
 !! Solve S*z = rhs, with z zero from the first zero on the diagonal of S onward.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of S
+    integer(ip), intent(in) :: n !! order of S
     real(dp), intent(in) :: s(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the strict lower triangle is that of S transposed
-    real(dp), intent(in) :: sdiag(n)
-        !! shape (n); the diagonal of S
+        !! the strict lower triangle is that of S transposed
+    real(dp), intent(in) :: sdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: z(n) !! on entry the right-hand side, on exit the solution
 
-    ! In-outputs
-    real(dp), intent(inout) :: z(n)
-        !! shape (n); on entry the right-hand side, on exit the solution
-
-    ! Locals
     integer(ip) :: rank, i, j
     real(dp) :: total
 
@@ -254,22 +179,12 @@ end subroutine solve_triangle
 
 pure subroutine unscramble(n, ipvt, z, factor, x)
 !! Permute the components of z back to x, and undo the scale of the right-hand side.
+    integer(ip), intent(in) :: n !! number of components
+    integer(ip), intent(in) :: ipvt(n) !! the permutation
+    real(dp), intent(in) :: z(n) !! the solution of the triangular system
+    real(dp), intent(in) :: factor !! the scale of the right-hand side
+    real(dp), intent(inout) :: x(n) !! the solution
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of components
-    integer(ip), intent(in) :: ipvt(n)
-        !! shape (n); the permutation
-    real(dp), intent(in) :: z(n)
-        !! shape (n); the solution of the triangular system
-    real(dp), intent(in) :: factor
-        !! the scale of the right-hand side
-
-    ! Outputs
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); the solution
-
-    ! Locals
     integer(ip) :: j
 
     do j = 1, n

@@ -21,12 +21,7 @@ contains
 
 pure function narrow_passes(n)
 !! How many passes over a block these routines make, and so how often they fetch something.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of columns
     integer(ip) :: narrow_passes
 
     narrow_passes = n + n / 3
@@ -34,24 +29,13 @@ end function narrow_passes
 
 pure subroutine narrow_products(n, rows, b, s, squares, plan)
 !! The products of the first column with all, and the sums of squares.
+    integer(ip), intent(in) :: n !! number of columns of A, at least 1
+    integer(ip), intent(in) :: rows !! number of rows, a positive multiple of `row_multiple`
+    real(dp), intent(in) :: b(block_lead(n), n + 1) !! the columns
+    real(dp), intent(inout) :: s(n + 1) !! the products
+    real(dp), intent(inout) :: squares(n + 1) !! the sums of squares
+    type(prefetch), intent(inout) :: plan !! what to fetch meanwhile
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns of A, at least 1
-    integer(ip), intent(in) :: rows
-        !! number of rows, a positive multiple of `row_multiple`
-    real(dp), intent(in) :: b(block_lead(n), n + 1)
-        !! shape (block_lead(n), n + 1); the columns
-
-    ! Outputs
-    real(dp), intent(inout) :: s(n + 1)
-        !! shape (n + 1); the products
-    real(dp), intent(inout) :: squares(n + 1)
-        !! shape (n + 1); the sums of squares
-    type(prefetch), intent(inout) :: plan
-        !! what to fetch meanwhile
-
-    ! Locals
     integer(ip) :: k
 
     do k = 2, n - 1, 3
@@ -66,25 +50,14 @@ end subroutine narrow_products
 
 pure subroutine tpqrt_narrow(n, r, rows, b, s, plan)
 !! Reduce a block of rows against a triangle, with a column that goes along: [R; B] -> [R'; 0].
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R, at most `narrow`
-    integer(ip), intent(in) :: rows
-        !! the rows of B, a positive multiple of `row_multiple`
-
-    ! In-outputs
+    integer(ip), intent(in) :: n !! order of R, at most `narrow`
+    integer(ip), intent(in) :: rows !! the rows of B, a positive multiple of `row_multiple`
     real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the upper triangle is that of R, column n + 1 is a
-        !! right-hand side
-    real(dp), intent(inout) :: b(block_lead(n), n + 1)
-        !! shape (block_lead(n), n + 1); the block; destroyed
-    real(dp), intent(inout) :: s(n + 1)
-        !! shape (n + 1); the products of the first column of B with all; destroyed
-    type(prefetch), intent(inout) :: plan
-        !! what to fetch meanwhile
+        !! the upper triangle is that of R, column n + 1 is a right-hand side
+    real(dp), intent(inout) :: b(block_lead(n), n + 1) !! the block; destroyed
+    real(dp), intent(inout) :: s(n + 1) !! the products of the first column of B with all; destroyed
+    type(prefetch), intent(inout) :: plan !! what to fetch meanwhile
 
-    ! Locals
     real(dp) :: w1(narrow), w2(narrow), along
     integer(ip) :: j, right
 
@@ -107,24 +80,14 @@ end subroutine tpqrt_narrow
 pure subroutine reduce_row(n, ldr, r, s, w)
 !! Make the reflection that reduces a column to its element in R, as in `qr_tpqrt`, and apply it to
 !! the row of R.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of elements right of the column's own
-    integer(ip), intent(in) :: ldr
-        !! leading dimension of `r`
+    integer(ip), intent(in) :: n !! number of elements right of the column's own
+    integer(ip), intent(in) :: ldr !! leading dimension of `r`
     real(dp), intent(in) :: s(n + 1)
-        !! shape (n + 1); the products of the column of B with itself and those to its right
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ldr, n + 1)
-        !! shape (ldr, n + 1); its first row is the row of R
-
-    ! Outputs
+        !! the products of the column of B with itself and those to its right
+    real(dp), intent(inout) :: r(ldr, n + 1) !! its first row is the row of R
     real(dp), intent(inout) :: w(n)
-        !! shape (n); the weights of the column that are to be taken off those to its right
+        !! the weights of the column that are to be taken off those to its right
 
-    ! Locals
     real(dp) :: beta, tau, factor, weight
     integer(ip) :: k
 
@@ -145,28 +108,14 @@ end subroutine reduce_row
 
 pure subroutine second_products(n, rows, w, b, ldb, along, s)
 !! Take the first column off the second, and form the products of this one with all.
+    integer(ip), intent(in) :: n !! number of columns after the second, at least 1
+    integer(ip), intent(in) :: rows !! number of rows
+    real(dp), intent(in) :: w !! the weight
+    integer(ip), intent(in) :: ldb !! leading dimension of `b`
+    real(dp), intent(inout) :: b(ldb, n + 2) !! the columns
+    real(dp), intent(out) :: along !! the product with the first
+    real(dp), intent(inout) :: s(n + 1) !! the products with itself and those that follow
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns after the second, at least 1
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    real(dp), intent(in) :: w
-        !! the weight
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(ldb, n + 2)
-        !! shape (ldb, n + 2); the columns
-
-    ! Outputs
-    real(dp), intent(out) :: along
-        !! the product with the first
-    real(dp), intent(inout) :: s(n + 1)
-        !! shape (n + 1); the products with itself and those that follow
-
-    ! Locals
     integer(ip) :: cols, k
 
     ! 1 to 4, so that what is left is a multiple of 4.
@@ -180,28 +129,14 @@ end subroutine second_products
 pure subroutine update_pair(n, rows, w1, w2, b, ldb, s)
 !! Take multiples of two columns off those that follow, and form the products of the first of these
 !! with all of them.
+    integer(ip), intent(in) :: n !! number of columns that follow, at least 2
+    integer(ip), intent(in) :: rows !! number of rows
+    real(dp), intent(in) :: w1(n) !! the weights of the first column
+    real(dp), intent(in) :: w2(n) !! the weights of the second
+    integer(ip), intent(in) :: ldb !! leading dimension of `b`
+    real(dp), intent(inout) :: b(ldb, n + 2) !! the columns
+    real(dp), intent(inout) :: s(n) !! the products
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns that follow, at least 2
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    real(dp), intent(in) :: w1(n)
-        !! shape (n); the weights of the first column
-    real(dp), intent(in) :: w2(n)
-        !! shape (n); the weights of the second
-    integer(ip), intent(in) :: ldb
-        !! leading dimension of `b`
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(ldb, n + 2)
-        !! shape (ldb, n + 2); the columns
-
-    ! Outputs
-    real(dp), intent(inout) :: s(n)
-        !! shape (n); the products
-
-    ! Locals
     integer(ip) :: cols, k
 
     ! 2 to 4, so that what is left is a multiple of 3. The last two columns stay as they are: nobody

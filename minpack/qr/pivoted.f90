@@ -19,12 +19,7 @@ contains
 
 pure function triangle_work(n)
 !! The number of elements that `factor_triangle` needs to work.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of the triangle
-
-    ! Result
+    integer(ip), intent(in) :: n !! order of the triangle
     integer(wide_ip) :: triangle_work
 
     triangle_work = wide * int(triangle_lead(n) + n, wide_ip) + 2 * n
@@ -33,12 +28,7 @@ end function triangle_work
 pure function first_row(j)
 !! The row from which on the kernels take what concerns row j and those below: they have multiples
 !! of rows, and what is above row j is zero in V.
-
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the row
-
-    ! Result
+    integer(ip), intent(in) :: j !! the row
     integer(ip) :: first_row
 
     first_row = 1 + row_multiple * ((j - 1) / row_multiple)
@@ -46,30 +36,17 @@ end function first_row
 
 pure subroutine factor_triangle(n, r, qtf, ipvt, rdiag, acnorm, work)
 !! Householder QR factorisation R*P = Q*S of an upper triangle R; S takes its place.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-
-    ! In-outputs
+    integer(ip), intent(in) :: n !! order of R
     real(dp), intent(inout) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); on entry the upper triangle is R; on exit it is S, with
-        !! zeros below
-    real(dp), intent(inout) :: qtf(n)
-        !! shape (n); on entry a vector, on exit Q' times it
-
-    ! Outputs
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); column j of R*P is column ipvt(j) of R
-    real(dp), intent(inout) :: rdiag(n)
-        !! shape (n); the diagonal of S
-    real(dp), intent(inout) :: acnorm(n)
-        !! shape (n); the norms of the columns of R
+        !! on entry the upper triangle is R; on exit it is S, with zeros below
+    real(dp), intent(inout) :: qtf(n) !! on entry a vector, on exit Q' times it
+    integer(ip), intent(inout) :: ipvt(n) !! column j of R*P is column ipvt(j) of R
+    real(dp), intent(inout) :: rdiag(n) !! the diagonal of S
+    real(dp), intent(inout) :: acnorm(n) !! the norms of the columns of R
     real(dp), intent(inout) :: work(triangle_work(n))
-        !! shape (triangle_work(n)); work: V, F, and the norms that remain beside those from which
-        !! they were last computed afresh
+        !! work: V, F, and the norms that remain beside those from which they were last computed
+        !! afresh
 
-    ! Locals
     real(dp) :: tau(wide)
     integer(ip) :: j, l, first, next, f, norms
 
@@ -98,31 +75,18 @@ end subroutine factor_triangle
 
 pure subroutine factor_panel(n, r, ipvt, norms, v, f, tau, next)
 !! Reduce columns until a panel is full, or a norm has to be computed afresh from a column.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the partly factored matrix
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation so far
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(inout) :: r(triangle_lead(n), n) !! the partly factored matrix
+    integer(ip), intent(inout) :: ipvt(n) !! the permutation so far
     real(dp), intent(inout) :: norms(n, 2)
-        !! shape (n, 2); the diagonal of S, then the norms that remain, negative where one has to be
-        !! computed afresh; and the norms from which they were last computed afresh
+        !! the diagonal of S, then the norms that remain, negative where one has to be computed
+        !! afresh; and the norms from which they were last computed afresh
     integer(ip), intent(inout) :: next
         !! on entry the first step, on exit the first one that is left
+    real(dp), intent(inout) :: v(triangle_lead(n), wide) !! the reflections' vectors
+    real(dp), intent(inout) :: f(wide, n) !! F
+    real(dp), intent(inout) :: tau(wide) !! the reflections' scalars
 
-    ! Outputs
-    real(dp), intent(inout) :: v(triangle_lead(n), wide)
-        !! shape (triangle_lead(n), wide); the reflections' vectors
-    real(dp), intent(inout) :: f(wide, n)
-        !! shape (wide, n); F
-    real(dp), intent(inout) :: tau(wide)
-        !! shape (wide); the reflections' scalars
-
-    ! Locals
     integer(ip) :: first, j, k, l, top
     logical :: worn
 
@@ -151,24 +115,13 @@ end subroutine factor_panel
 
 pure subroutine bring_largest_forward(j, n, r, ipvt, norms, f)
 !! Exchange column j with the first of the columns j to n whose remaining norm is largest.
+    integer(ip), intent(in) :: j !! the step
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(inout) :: r(triangle_lead(n), n) !! the partly factored matrix
+    integer(ip), intent(inout) :: ipvt(n) !! the permutation so far
+    real(dp), intent(inout) :: norms(n, 2) !! the norms, as `factor_panel` has them
+    real(dp), intent(inout) :: f(wide, n) !! F
 
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the step
-    integer(ip), intent(in) :: n
-        !! order of R
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the partly factored matrix
-    integer(ip), intent(inout) :: ipvt(n)
-        !! shape (n); the permutation so far
-    real(dp), intent(inout) :: norms(n, 2)
-        !! shape (n, 2); the norms, as `factor_panel` has them
-    real(dp), intent(inout) :: f(wide, n)
-        !! shape (wide, n); F
-
-    ! Locals
     integer(ip) :: kmax, k, i
     real(dp) :: swap
 
@@ -196,26 +149,14 @@ end subroutine bring_largest_forward
 
 pure subroutine make_reflection(j, n, column, v, diagonal, tau)
 !! The reflection I - tau*v*v' that makes zeros of all components below the j-th, v(j) = 1.
-
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the step
-    integer(ip), intent(in) :: n
-        !! number of components
-
-    ! In-outputs
-    real(dp), intent(inout) :: column(n)
-        !! shape (n); the column
-    real(dp), intent(inout) :: v(n)
-        !! shape (n); on entry zero, on exit the vector
-
-    ! Outputs
+    integer(ip), intent(in) :: j !! the step
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(inout) :: column(n) !! the column
+    real(dp), intent(inout) :: v(n) !! on entry zero, on exit the vector
     real(dp), intent(inout) :: diagonal
         !! the new j-th component: the norm, with the sign that the old one had not
-    real(dp), intent(out) :: tau
-        !! the scalar
+    real(dp), intent(out) :: tau !! the scalar
 
-    ! Locals
     real(dp) :: length
 
     length = norm(n - j + 1, column(j))
@@ -236,22 +177,12 @@ end subroutine make_reflection
 
 pure subroutine reflect_vector(j, n, tau, v, x)
 !! Apply a reflection to a vector.
+    integer(ip), intent(in) :: j !! the first component that is not zero in v
+    integer(ip), intent(in) :: n !! number of components
+    real(dp), intent(in) :: tau !! the scalar
+    real(dp), intent(in) :: v(n) !! the vector
+    real(dp), intent(inout) :: x(n) !! the vector to reflect
 
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the first component that is not zero in v
-    integer(ip), intent(in) :: n
-        !! number of components
-    real(dp), intent(in) :: tau
-        !! the scalar
-    real(dp), intent(in) :: v(n)
-        !! shape (n); the vector
-
-    ! In-outputs
-    real(dp), intent(inout) :: x(n)
-        !! shape (n); the vector to reflect
-
-    ! Locals
     real(dp) :: total
     integer(ip) :: i
 
@@ -265,26 +196,14 @@ end subroutine reflect_vector
 
 pure subroutine extend_f(j, l, n, r, v, tau, f)
 !! Column l of F, tau*(A - V*F')'*v, for the columns right of j.
+    integer(ip), intent(in) :: j !! the step
+    integer(ip), intent(in) :: l !! the step within the panel
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(in) :: r(triangle_lead(n), n) !! A
+    real(dp), intent(in) :: v(triangle_lead(n), wide) !! V, with v as column l
+    real(dp), intent(in) :: tau !! the scalar of the reflection
+    real(dp), intent(inout) :: f(wide, n) !! F
 
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the step
-    integer(ip), intent(in) :: l
-        !! the step within the panel
-    integer(ip), intent(in) :: n
-        !! order of R
-    real(dp), intent(in) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); A
-    real(dp), intent(in) :: v(triangle_lead(n), wide)
-        !! shape (triangle_lead(n), wide); V, with v as column l
-    real(dp), intent(in) :: tau
-        !! the scalar of the reflection
-
-    ! In-outputs
-    real(dp), intent(inout) :: f(wide, n)
-        !! shape (wide, n); F
-
-    ! Locals
     real(dp) :: s(4), products(wide), total
     integer(ip) :: lead, top, rows, i, k
 
@@ -321,29 +240,17 @@ end subroutine extend_f
 
 pure subroutine downdate_norms(j, l, n, r, v, f, norms, worn)
 !! Take row j of S off the norms that remain, as `qrfac_` does.
-
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the step
-    integer(ip), intent(in) :: l
-        !! the step within the panel
-    integer(ip), intent(in) :: n
-        !! order of R
-    real(dp), intent(in) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the matrix, not up to date
-    real(dp), intent(in) :: v(triangle_lead(n), wide)
-        !! shape (triangle_lead(n), wide); V
-    real(dp), intent(in) :: f(wide, n)
-        !! shape (wide, n); F
-
-    ! In-outputs
+    integer(ip), intent(in) :: j !! the step
+    integer(ip), intent(in) :: l !! the step within the panel
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(in) :: r(triangle_lead(n), n) !! the matrix, not up to date
+    real(dp), intent(in) :: v(triangle_lead(n), wide) !! V
+    real(dp), intent(in) :: f(wide, n) !! F
     real(dp), intent(inout) :: norms(n, 2)
-        !! shape (n, 2); the norms, as `factor_panel` has them: on exit negative where one has lost
-        !! too many digits
-    logical, intent(inout) :: worn
-        !! becomes true when one has
+        !! the norms, as `factor_panel` has them: on exit negative where one has lost too many
+        !! digits
+    logical, intent(inout) :: worn !! becomes true when one has
 
-    ! Locals
     real(dp) :: weights(wide), element
     integer(ip) :: i, k
 
@@ -368,24 +275,13 @@ end subroutine downdate_norms
 
 pure subroutine update_trailing(first, next, n, r, v, f)
 !! A = A - V*F' for the columns that the panel has not reduced.
+    integer(ip), intent(in) :: first !! the first column of the panel
+    integer(ip), intent(in) :: next !! the first column behind it
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(in) :: v(triangle_lead(n), wide) !! V
+    real(dp), intent(in) :: f(wide, n) !! F
+    real(dp), intent(inout) :: r(triangle_lead(n), n) !! the matrix
 
-    ! Inputs
-    integer(ip), intent(in) :: first
-        !! the first column of the panel
-    integer(ip), intent(in) :: next
-        !! the first column behind it
-    integer(ip), intent(in) :: n
-        !! order of R
-    real(dp), intent(in) :: v(triangle_lead(n), wide)
-        !! shape (triangle_lead(n), wide); V
-    real(dp), intent(in) :: f(wide, n)
-        !! shape (wide, n); F
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the matrix
-
-    ! Locals
     integer(ip) :: lead, top, rows, k, l
 
     lead = triangle_lead(n)
@@ -402,20 +298,11 @@ end subroutine update_trailing
 
 pure subroutine renew_norms(j, n, r, norms)
 !! Compute afresh the norms that have lost too many digits.
+    integer(ip), intent(in) :: j !! the first row and column of the matrix that remains
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(in) :: r(triangle_lead(n), n) !! the matrix, up to date
+    real(dp), intent(inout) :: norms(n, 2) !! the norms, as `factor_panel` has them
 
-    ! Inputs
-    integer(ip), intent(in) :: j
-        !! the first row and column of the matrix that remains
-    integer(ip), intent(in) :: n
-        !! order of R
-    real(dp), intent(in) :: r(triangle_lead(n), n)
-        !! shape (triangle_lead(n), n); the matrix, up to date
-
-    ! In-outputs
-    real(dp), intent(inout) :: norms(n, 2)
-        !! shape (n, 2); the norms, as `factor_panel` has them
-
-    ! Locals
     integer(ip) :: k
 
     do k = j, n

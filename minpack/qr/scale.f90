@@ -14,24 +14,13 @@ contains
 
 pure subroutine scale_columns(n, rows, b, factor, largest, r)
 !! Bring the columns of a block to the scale of R's, or both to another.
+    integer(ip), intent(in) :: n !! number of columns of A
+    integer(ip), intent(in) :: rows !! rows of the block, a multiple of `row_multiple`
+    real(dp), intent(inout) :: b(block_lead(n), block_columns(n)) !! the block
+    real(dp), intent(inout) :: factor(n + 1) !! the scales, powers of two
+    real(dp), intent(inout) :: largest(n + 1) !! bounds on the elements so far, unscaled
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1) !! the triangle
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-    integer(ip), intent(in) :: rows
-        !! rows of the block, a multiple of `row_multiple`
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(block_lead(n), block_columns(n))
-        !! shape (block_lead(n), block_columns(n)); the block
-    real(dp), intent(inout) :: factor(n + 1)
-        !! shape (n + 1); the scales, powers of two
-    real(dp), intent(inout) :: largest(n + 1)
-        !! shape (n + 1); bounds on the elements so far, unscaled
-    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the triangle
-
-    ! Locals
     real(dp) :: squares(4)
     integer(ip) :: k
 
@@ -44,28 +33,15 @@ end subroutine scale_columns
 
 pure subroutine scale_by_squares(n, cols, squares, rows, b, factor, largest, r)
 !! As `scale_columns`, for some of them whose sums of squares are known.
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: cols !! number of columns
+    real(dp), intent(in) :: squares(cols) !! their sums of squares
+    integer(ip), intent(in) :: rows !! rows of the block
+    real(dp), intent(inout) :: b(block_lead(n), cols) !! the columns of the block
+    real(dp), intent(inout) :: factor(cols) !! the scales
+    real(dp), intent(inout) :: largest(cols) !! bounds on the elements so far, unscaled
+    real(dp), intent(inout) :: r(triangle_lead(n), cols) !! the columns of R
 
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: cols
-        !! number of columns
-    real(dp), intent(in) :: squares(cols)
-        !! shape (cols); their sums of squares
-    integer(ip), intent(in) :: rows
-        !! rows of the block
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(block_lead(n), cols)
-        !! shape (block_lead(n), cols); the columns of the block
-    real(dp), intent(inout) :: factor(cols)
-        !! shape (cols); the scales
-    real(dp), intent(inout) :: largest(cols)
-        !! shape (cols); bounds on the elements so far, unscaled
-    real(dp), intent(inout) :: r(triangle_lead(n), cols)
-        !! shape (triangle_lead(n), cols); the columns of R
-
-    ! Locals
     integer(ip) :: k
 
     do k = 1, cols
@@ -79,24 +55,13 @@ end subroutine scale_by_squares
 
 pure subroutine rescale(rows, b, factor, largest, n, r)
 !! Scale a column whose sum of squares says nothing.
+    integer(ip), intent(in) :: rows !! rows of the block
+    integer(ip), intent(in) :: n !! order of R
+    real(dp), intent(inout) :: b(rows) !! the column of the block
+    real(dp), intent(inout) :: factor !! its scale
+    real(dp), intent(inout) :: largest !! a bound on its elements so far
+    real(dp), intent(inout) :: r(n) !! the column of R
 
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! rows of the block
-    integer(ip), intent(in) :: n
-        !! order of R
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(rows)
-        !! shape (rows); the column of the block
-    real(dp), intent(inout) :: factor
-        !! its scale
-    real(dp), intent(inout) :: largest
-        !! a bound on its elements so far
-    real(dp), intent(inout) :: r(n)
-        !! shape (n); the column of R
-
-    ! Locals
     real(dp) :: other
     integer(ip) :: i
 

@@ -19,14 +19,8 @@ contains
 
 pure function panel_columns(n, staircase)
 !! How many columns are reduced before the others are touched: a multiple of 4.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    logical, intent(in) :: staircase
-        !! as `tpqrt` has it
-
-    ! Result
+    integer(ip), intent(in) :: n !! order of R
+    logical, intent(in) :: staircase !! as `tpqrt` has it
     integer(ip) :: panel_columns
 
     panel_columns = panel_wide
@@ -38,27 +32,18 @@ end function panel_columns
 pure subroutine tpqrt(n, cols, r, rows, b, ld, staircase)
 !! Reduce a block of rows against the first n columns of a triangle, and apply the reflections to
 !! the columns that follow.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! order of R
-    integer(ip), intent(in) :: cols
-        !! number of columns, n or n + 1
-    integer(ip), intent(in) :: rows
-        !! the rows of B, a multiple of `row_multiple`
-    integer(ip), intent(in) :: ld(2)
-        !! shape (2); the leading dimensions of `r` and `b`
+    integer(ip), intent(in) :: n !! order of R
+    integer(ip), intent(in) :: cols !! number of columns, n or n + 1
+    integer(ip), intent(in) :: rows !! the rows of B, a multiple of `row_multiple`
+    integer(ip), intent(in) :: ld(2) !! the leading dimensions of `r` and `b`
     logical, intent(in) :: staircase
         !! whether column j of B is zero below its j-th row, and a column n + 1 all zero
-
-    ! In-outputs
     real(dp), intent(inout) :: r(ld(1), cols)
-        !! shape (ld(1), cols); the upper triangle is that of R, a column n + 1 is a right-hand side
+        !! the upper triangle is that of R, a column n + 1 is a right-hand side
     real(dp), intent(inout) :: b(ld(2), 4 * ((cols + 3) / 4))
         !! shape (ld(2), cols rounded up to a multiple of 4); the block, and zero in columns that
         !! `r` does not have; destroyed
 
-    ! Locals
     real(dp) :: t(panel_wide, panel_wide + 4)
     integer(ip) :: wide, first, four, next, after, used
 
@@ -90,26 +75,16 @@ pure subroutine reduce_four(pivots, cols, r, rows, b, ld, t)
 !! Reduce the first columns of four, one after the other.
 !!
 !! Each reflection is one pass: it leaves the products that the next one needs.
-
-    ! Inputs
-    integer(ip), intent(in) :: pivots
-        !! how many to reduce, 1 to 4
-    integer(ip), intent(in) :: cols
-        !! how many columns `r` has here, `pivots` to 4
-    integer(ip), intent(in) :: rows
-        !! the rows of B
-    integer(ip), intent(in) :: ld(2)
-        !! shape (2); the leading dimensions of `r` and `b`
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(ld(1), cols)
-        !! shape (ld(1), cols); the triangle, from its diagonal on
+    integer(ip), intent(in) :: pivots !! how many to reduce, 1 to 4
+    integer(ip), intent(in) :: cols !! how many columns `r` has here, `pivots` to 4
+    integer(ip), intent(in) :: rows !! the rows of B
+    integer(ip), intent(in) :: ld(2) !! the leading dimensions of `r` and `b`
+    real(dp), intent(inout) :: r(ld(1), cols) !! the triangle, from its diagonal on
     real(dp), intent(inout) :: b(ld(2), 4)
-        !! shape (ld(2), 4); the columns of B; on exit those reduced are V without its unit rows
+        !! the columns of B; on exit those reduced are V without its unit rows
     real(dp), intent(inout) :: t(panel_wide, 4)
-        !! shape (panel_wide, 4); on exit, when four were reduced, the first four rows are T
+        !! on exit, when four were reduced, the first four rows are T
 
-    ! Locals
     real(dp) :: head(4, 4), tau(4), s(5), w(3), g(6), factor
     integer(ip) :: j, k
 
@@ -143,28 +118,15 @@ pure subroutine larfg(n, row, square, s, w, tau, factor)
 !! Make the reflection that reduces a column to its element in R, and apply it to the row of R.
 !!
 !! The new element has the opposite sign, so that their difference has no cancellation.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of elements right of the column's own
-    real(dp), intent(in) :: square
-        !! the sum of squares of the column of B
-    real(dp), intent(in) :: s(n)
-        !! shape (n); the products of the column of B with those to its right
-
-    ! In-outputs
-    real(dp), intent(inout) :: row(n + 1)
-        !! shape (n + 1); the row of R
-
-    ! Outputs
+    integer(ip), intent(in) :: n !! number of elements right of the column's own
+    real(dp), intent(in) :: square !! the sum of squares of the column of B
+    real(dp), intent(in) :: s(n) !! the products of the column of B with those to its right
+    real(dp), intent(inout) :: row(n + 1) !! the row of R
     real(dp), intent(inout) :: w(n)
-        !! shape (n); the weights of v that are to be taken off the columns to the right
-    real(dp), intent(out) :: tau
-        !! the scalar of the reflection
-    real(dp), intent(out) :: factor
-        !! what makes v of the column of B
+        !! the weights of v that are to be taken off the columns to the right
+    real(dp), intent(out) :: tau !! the scalar of the reflection
+    real(dp), intent(out) :: factor !! what makes v of the column of B
 
-    ! Locals
     real(dp) :: beta
 
     tau = 0
@@ -184,16 +146,9 @@ end subroutine larfg
 pure subroutine larft(tau, g, t)
 !! T, transposed, of four reflections: T(j, j) = tau(j), and above it in column j
 !! -tau(j)*T*(V'*v(j)).
-
-    ! Inputs
-    real(dp), intent(in) :: tau(4)
-        !! shape (4); the scalars of the reflections
-    real(dp), intent(in) :: g(6)
-        !! shape (6); the upper triangle of V'*V without its diagonal, by columns
-
-    ! In-outputs
-    real(dp), intent(inout) :: t(panel_wide, 4)
-        !! shape (panel_wide, 4); on exit the first four rows are T
+    real(dp), intent(in) :: tau(4) !! the scalars of the reflections
+    real(dp), intent(in) :: g(6) !! the upper triangle of V'*V without its diagonal, by columns
+    real(dp), intent(inout) :: t(panel_wide, 4) !! on exit the first four rows are T
 
     t(1:4, 1:4) = 0
     t(1, 1) = tau(1)
@@ -212,22 +167,13 @@ pure subroutine extend_t(before, rows, v, ldv, t)
 !! Complete T of a panel by the rows and columns of its last four reflections.
 !!
 !! Transposed, T is [T1 0; -T2*(V2'*V1)*T1 T2].
-
-    ! Inputs
-    integer(ip), intent(in) :: before
-        !! the number of reflections before, a multiple of 4
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    integer(ip), intent(in) :: ldv
-        !! leading dimension of `v`
-    real(dp), intent(in) :: v(ldv, before + 4)
-        !! shape (ldv, before + 4); V
-
-    ! In-outputs
+    integer(ip), intent(in) :: before !! the number of reflections before, a multiple of 4
+    integer(ip), intent(in) :: rows !! number of rows
+    integer(ip), intent(in) :: ldv !! leading dimension of `v`
+    real(dp), intent(in) :: v(ldv, before + 4) !! V
     real(dp), intent(inout) :: t(panel_wide, panel_wide)
-        !! shape (panel_wide, panel_wide); T; on entry without the block that joins both
+        !! T; on entry without the block that joins both
 
-    ! Locals
     real(dp) :: g(4, panel_wide), w(4)
     integer(ip) :: j, k
 
@@ -249,28 +195,16 @@ pure subroutine update_trailing(p, cols, rows, v, t, r, c, ld)
 !! Apply the reflections of a panel to columns that follow: [R; C] - [1; V]*T'*(R + V'*C).
 !!
 !! Three columns at a time, which stay in the nearest cache between the product and the update.
-
-    ! Inputs
-    integer(ip), intent(in) :: p
-        !! number of reflections, a multiple of 4
-    integer(ip), intent(in) :: cols
-        !! number of columns
-    integer(ip), intent(in) :: rows
-        !! the rows of V and C
-    integer(ip), intent(in) :: ld(2)
-        !! shape (2); the leading dimensions of `r`, and of `v` and `c`
-    real(dp), intent(in) :: v(ld(2), p)
-        !! shape (ld(2), p); V
-    real(dp), intent(in) :: t(panel_wide, p)
-        !! shape (panel_wide, p); T
-
-    ! In-outputs
+    integer(ip), intent(in) :: p !! number of reflections, a multiple of 4
+    integer(ip), intent(in) :: cols !! number of columns
+    integer(ip), intent(in) :: rows !! the rows of V and C
+    integer(ip), intent(in) :: ld(2) !! the leading dimensions of `r`, and of `v` and `c`
+    real(dp), intent(in) :: v(ld(2), p) !! V
+    real(dp), intent(in) :: t(panel_wide, p) !! T
     real(dp), intent(inout) :: r(ld(1), cols)
-        !! shape (ld(1), cols); the first p rows are those of R that the reflections touch
-    real(dp), intent(inout) :: c(ld(2), cols)
-        !! shape (ld(2), cols); the columns of B
+        !! the first p rows are those of R that the reflections touch
+    real(dp), intent(inout) :: c(ld(2), cols) !! the columns of B
 
-    ! Locals
     real(dp) :: w(panel_wide, 3)
     integer(ip) :: j, k, l, few
 
@@ -290,20 +224,11 @@ end subroutine update_trailing
 
 pure subroutine multiply_by_t(p, t, r, w)
 !! w = T'*(r + w), and r = r - w.
+    integer(ip), intent(in) :: p !! number of reflections, a multiple of 4
+    real(dp), intent(in) :: t(panel_wide, p) !! T
+    real(dp), intent(inout) :: r(p) !! a column of R
+    real(dp), intent(inout) :: w(p) !! on entry V'*c, on exit the weights of V
 
-    ! Inputs
-    integer(ip), intent(in) :: p
-        !! number of reflections, a multiple of 4
-    real(dp), intent(in) :: t(panel_wide, p)
-        !! shape (panel_wide, p); T
-
-    ! In-outputs
-    real(dp), intent(inout) :: r(p)
-        !! shape (p); a column of R
-    real(dp), intent(inout) :: w(p)
-        !! shape (p); on entry V'*c, on exit the weights of V
-
-    ! Locals
     real(dp) :: x(4)
     integer(ip) :: i, j
 
@@ -321,18 +246,10 @@ end subroutine multiply_by_t
 
 pure subroutine add_product(t, ldt, x, y)
 !! y = y + T*x with T of order 4.
-
-    ! Inputs
-    integer(ip), intent(in) :: ldt
-        !! leading dimension of `t`
-    real(dp), intent(in) :: t(ldt, 4)
-        !! shape (ldt, 4); T
-    real(dp), intent(in) :: x(4)
-        !! shape (4)
-
-    ! In-outputs
-    real(dp), intent(inout) :: y(4)
-        !! shape (4)
+    integer(ip), intent(in) :: ldt !! leading dimension of `t`
+    real(dp), intent(in) :: t(ldt, 4) !! T
+    real(dp), intent(in) :: x(4) !! shape (4)
+    real(dp), intent(inout) :: y(4) !! shape (4)
 
     y = y + (t(1:4, 1) * x(1) + t(1:4, 2) * x(2) + t(1:4, 3) * x(3) + t(1:4, 4) * x(4))
 end subroutine add_product

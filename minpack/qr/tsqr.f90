@@ -18,12 +18,7 @@ contains
 
 pure function rows_work(n)
 !! The number of elements that these routines keep between two calls.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in) :: n !! number of columns
     integer(wide_ip) :: rows_work
 
     rows_work = 2 * int(n + 1, wide_ip) + cache_line - 1 + block_size(n)
@@ -31,18 +26,12 @@ end function rows_work
 
 pure subroutine start_rows(n, r, work)
 !! Begin with no rows at all: R is zero.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! Outputs
+    integer(ip), intent(in) :: n !! number of columns
     real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the triangle and the column that goes along
+        !! the triangle and the column that goes along
     real(dp), intent(inout) :: work(rows_work(n))
-        !! shape (rows_work(n)); the scales of the columns, bounds on their elements, and a block
+        !! the scales of the columns, bounds on their elements, and a block
 
-    ! Locals
     integer(ip) :: j
     integer(wide_ip) :: last
 
@@ -64,26 +53,16 @@ pure subroutine reduce_rows(m, n, a, strides, f, r, work)
 !! there by powers of two, which changes no digit of R, when their elements are such that squares
 !! would overflow or vanish. What is smaller than a column's largest element by the factor 2**(-200)
 !! may vanish.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
     integer(wide_ip), intent(in) :: strides(2)
-        !! shape (2); elements from one row of A to the next, and from one column to the next
+        !! elements from one row of A to the next, and from one column to the next
     real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2)))
         !! A, from its lowest address on
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the column that goes along
+    real(dp), intent(in) :: f(m) !! the column that goes along
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1) !! the triangle, scaled as `work` says
+    real(dp), intent(inout) :: work(rows_work(n)) !! as `start_rows` or the rows before left it
 
-    ! In-outputs
-    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the triangle, scaled as `work` says
-    real(dp), intent(inout) :: work(rows_work(n))
-        !! shape (rows_work(n)); as `start_rows` or the rows before left it
-
-    ! Locals
     type(prefetch) :: plan
     integer(ip) :: i, rows, next
     integer(wide_ip) :: origin, first, place
@@ -104,24 +83,14 @@ end subroutine reduce_rows
 
 pure subroutine reduce_differences(m, n, points, f, r, work)
 !! As `reduce_rows`, where A is what residuals at other points are above f.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
     type(c_ptr), intent(in) :: points(n)
-        !! shape (n); where the residuals at the other points are, m of them each
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the column that goes along
+        !! where the residuals at the other points are, m of them each
+    real(dp), intent(in) :: f(m) !! the column that goes along
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1) !! the triangle, scaled as `work` says
+    real(dp), intent(inout) :: work(rows_work(n)) !! as `start_rows` or the rows before left it
 
-    ! In-outputs
-    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the triangle, scaled as `work` says
-    real(dp), intent(inout) :: work(rows_work(n))
-        !! shape (rows_work(n)); as `start_rows` or the rows before left it
-
-    ! Locals
     type(prefetch) :: plan
     integer(ip) :: i, rows, after, next
     integer(wide_ip) :: place
@@ -140,14 +109,8 @@ end subroutine reduce_differences
 
 pure function packed_size(m, n)
 !! The number of elements that `pack_rows` fills.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! Result
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
     integer(wide_ip) :: packed_size
 
     packed_size = cache_line - 1 + ((m + block_rows(n) - 1) / block_rows(n)) * block_size(n)
@@ -155,24 +118,15 @@ end function packed_size
 
 pure subroutine pack_rows(m, n, a, strides, f, blocks)
 !! The first half of `reduce_rows`: copy rows of [A f] to where `reduce_packed` takes them from.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
     integer(wide_ip), intent(in) :: strides(2)
-        !! shape (2); elements from one row of A to the next, and from one column to the next
+        !! elements from one row of A to the next, and from one column to the next
     real(dp), intent(in) :: a(1 + (m - 1) * abs(strides(1)) + (n - 1) * abs(strides(2)))
         !! A, from its lowest address on
-    real(dp), intent(in) :: f(m)
-        !! shape (m); the column that goes along
+    real(dp), intent(in) :: f(m) !! the column that goes along
+    real(dp), intent(inout) :: blocks(packed_size(m, n)) !! the rows
 
-    ! Outputs
-    real(dp), intent(inout) :: blocks(packed_size(m, n))
-        !! shape (packed_size(m, n)); the rows
-
-    ! Locals
     integer(ip) :: i
     integer(wide_ip) :: origin, place, before
 
@@ -189,22 +143,13 @@ end subroutine pack_rows
 
 pure subroutine reduce_packed(m, n, blocks, r, work)
 !! The second half of `reduce_rows`.
-
-    ! Inputs
-    integer(ip), intent(in) :: m
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns
-
-    ! In-outputs
+    integer(ip), intent(in) :: m !! number of rows
+    integer(ip), intent(in) :: n !! number of columns
     real(dp), intent(inout) :: blocks(packed_size(m, n))
-        !! shape (packed_size(m, n)); the rows as and where `pack_rows` leaves them; destroyed
-    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the triangle, scaled as `work` says
-    real(dp), intent(inout) :: work(rows_work(n))
-        !! shape (rows_work(n)); as `start_rows` or the rows before left it
+        !! the rows as and where `pack_rows` leaves them; destroyed
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1) !! the triangle, scaled as `work` says
+    real(dp), intent(inout) :: work(rows_work(n)) !! as `start_rows` or the rows before left it
 
-    ! Locals
     type(prefetch) :: plan
     integer(ip) :: i, next
     integer(wide_ip) :: place, before
@@ -224,24 +169,14 @@ end subroutine reduce_packed
 
 pure subroutine reduce_block(rows, n, b, r, work, plan)
 !! Reduce one block against the triangle.
-
-    ! Inputs
-    integer(ip), intent(in) :: rows
-        !! number of rows
-    integer(ip), intent(in) :: n
-        !! number of columns of A
-
-    ! In-outputs
-    real(dp), intent(inout) :: b(block_lead(n), block_columns(n))
-        !! shape (block_lead(n), block_columns(n)); the block; destroyed
-    real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); the triangle
+    integer(ip), intent(in) :: rows !! number of rows
+    integer(ip), intent(in) :: n !! number of columns of A
+    real(dp), intent(inout) :: b(block_lead(n), block_columns(n)) !! the block; destroyed
+    real(dp), intent(inout) :: r(triangle_lead(n), n + 1) !! the triangle
     real(dp), intent(inout) :: work(2 * n + 2)
         !! shape (2*n + 2); the scales of the columns, and bounds on their elements
-    type(prefetch), intent(inout) :: plan
-        !! what to fetch meanwhile
+    type(prefetch), intent(inout) :: plan !! what to fetch meanwhile
 
-    ! Locals
     real(dp) :: s(narrow + 1), squares(narrow + 1)
     integer(ip) :: filled
 
@@ -259,19 +194,12 @@ end subroutine reduce_block
 
 pure subroutine end_rows(n, r, work)
 !! Take the scaling off the triangle.
-
-    ! Inputs
-    integer(ip), intent(in) :: n
-        !! number of columns
-    real(dp), intent(in) :: work(rows_work(n))
-        !! shape (rows_work(n)); as the last rows left it
-
-    ! In-outputs
+    integer(ip), intent(in) :: n !! number of columns
+    real(dp), intent(in) :: work(rows_work(n)) !! as the last rows left it
     real(dp), intent(inout) :: r(triangle_lead(n), n + 1)
-        !! shape (triangle_lead(n), n + 1); on exit the upper triangle of the first n columns is R,
-        !! with zeros below, and column n + 1 is q, the first n components of Q'*f
+        !! on exit the upper triangle of the first n columns is R, with zeros below, and column n +
+        !! 1 is q, the first n components of Q'*f
 
-    ! Locals
     integer(ip) :: j
 
     do j = 1, n + 1
