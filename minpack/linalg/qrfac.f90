@@ -50,8 +50,8 @@ pure subroutine qrfac_(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind
 end subroutine qrfac_
 
 pure subroutine factor_columns(m, n, a, lda, rdiag, wa, ipvt, rhs)
-!! `qrfac_` from the norms of the columns on, with the reflections applied to a right-hand side on the
-!! way.
+!! `qrfac_` from the norms of the columns on, with the reflections applied to a right-hand side on
+!! the way.
     integer(ip), intent(in) :: m !! number of rows
     integer(ip), intent(in) :: n !! number of columns
     integer(ip), intent(in) :: lda !! leading dimension of `a`, at least m

@@ -14,9 +14,9 @@ module lm_advance_mod
 !!         call lm_advance(fit, fnorm)
 !!     end do
 !!
-!! The residuals stay with the driver: where `fit%iter` has grown, those at the trial point are those
-!! at x. All that must outlive a request is in the fit or where its pointers lead, so any number of
-!! fits can be under way at once. A driver that cannot answer just leaves the loop.
+!! The residuals stay with the driver: where `fit%iter` has grown, those at the trial point are
+!! those at x. All that must outlive a request is in the fit or where its pointers lead, so any
+!! number of fits can be under way at once. A driver that cannot answer just leaves the loop.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_f_pointer
 use lm_convergence_mod, only: scaled_gradient_norm
 use enorm, only: enorm_

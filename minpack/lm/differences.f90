@@ -1,6 +1,6 @@
 module lm_differences_mod
-!! The Jacobian by forward differences (user guide, section 2.4): where the residuals are wanted, and
-!! what becomes of them.
+!! The Jacobian by forward differences (user guide, section 2.4): where the residuals are wanted,
+!! and what becomes of them.
 use, intrinsic :: iso_c_binding, only: dp => c_double, ip => c_int, c_ptr, c_f_pointer
 use dpmpar, only: epsmch
 use extrema, only: larger
@@ -60,12 +60,12 @@ subroutine lm_reduce(fit, m, points, f, steps) bind(c, name="lm_reduce")
 !! By blocks: the triangle that stands for the Jacobian, without pivoting, and in the column behind
 !! it what belongs to it of Q'*f, for `lm_factor`. A column of R has the factor of the Jacobian's,
 !! so that the differences themselves can be factored, and only R is divided by the steps.
-    integer(ip), intent(in), value :: m !! number of residuals
-    type(c_ptr), intent(in) :: points(*)
-        !! shape (n); where the residuals at the displaced points are, m of them each
-    real(dp), intent(in) :: f(m) !! the residuals at x
-    real(dp), intent(in) :: steps(*) !! shape (n); how far each variable was displaced
     type(lm_fit), intent(inout) :: fit !! the fit; where its `r` leads is written to
+    integer(ip), intent(in), value :: m !! number of residuals
+    type(c_ptr), intent(in) :: points(fit%n)
+        !! where the residuals at the displaced points are, m of them each
+    real(dp), intent(in) :: f(m) !! the residuals at x
+    real(dp), intent(in) :: steps(fit%n) !! how far each variable was displaced
 
     real(dp), pointer, contiguous :: r(:, :), spare(:)
     integer(ip) :: n, i, j

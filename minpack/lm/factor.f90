@@ -17,15 +17,14 @@ subroutine lm_factor(fit, m, f, qtfull) bind(c, name="lm_factor")
 !! Factor what is in `fit%r`: the Jacobian, column by column, as MINPACK does; or by blocks the
 !! triangle that stands for it, where the column behind it is what belongs to it of Q'*f.
     integer(ip), intent(in), value :: m !! number of residuals
-    real(dp), intent(in) :: f(*)
-        !! shape (m); the residuals at x; by blocks not referenced, as the next one
+    real(dp), intent(in) :: f(m) !! the residuals at x; by blocks not referenced, as `qtfull`
     type(lm_fit), intent(inout) :: fit !! the fit
-    real(dp), intent(inout) :: qtfull(*) !! shape (m); work: all of Q'*f
+    real(dp), intent(inout) :: qtfull(m) !! work: all of Q'*f
 
     real(dp), pointer, contiguous :: r(:, :)
 
     if (fit%isa < 0) then
-        qtfull(1:m) = f(1:m)
+        qtfull = f
         call factor_matrix(fit, m, qtfull)
     else if (fit%n < triangle_panels) then
         call c_f_pointer(fit%r, r, [fit%ldr, fit%n + 1])
