@@ -10,7 +10,7 @@
 #include "types.h"
 #include "user/arrays.h"
 
-/* The options that are numbers, in the order in which leastsq_core gets them.
+/* The options that are numbers, in the order in which they are handed over.
  */
 enum kind { TOLERANCE, POSITIVE, LIMIT, STEP };
 
