@@ -79,10 +79,10 @@ pack(One *one)
         goto cleanup;
     }
     /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result = Py_BuildValue("(OOOOOiOOO)", x, or_none(one->fvec),
-                           or_none(one->fjac), or_none(one->ipvt),
-                           or_none(one->qtf), info == 0 ? 0 : fit->nfev, njev,
-                           code, told);
+    result =
+        Py_BuildValue("(OOOOOiOOO)", x, or_none(one->fvec), or_none(one->fjac),
+                      or_none(one->ipvt), or_none(one->qtf),
+                      info == 0 ? 0 : fit->nfev, njev, code, told);
 
 cleanup:
     Py_XDECREF(x);
@@ -245,8 +245,8 @@ static PyMethodDef core_methods[] = {
     {"returned_array", FAST(methods_returned_array), returned_array_doc},
     {"any_array", FAST(methods_any_array), any_array_doc},
     {"xdata_array", methods_xdata_array, METH_O, xdata_array_doc},
-    {"read_real", FAST(options_read_real), read_real_doc},
-    {"read_integer", FAST(options_read_integer), read_integer_doc},
+    {"read_real", FAST(methods_read_real), read_real_doc},
+    {"read_integer", FAST(methods_read_integer), read_integer_doc},
     {"read_capsule", core_read_capsule, METH_O, read_capsule_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -104,11 +104,98 @@ set_type_error(const Source *source, PyArrayObject *array, PyObject *object)
     Py_DECREF(dtype);
 }
 
+/* Levels of lists within lists that are copied without NumPy. */
+#define LEVELS 3
+
+/* Copy lists of lists of floats, of that shape, to *out, which moves on. 1
+ * when done, 0 when they are anything else, -1 with an exception. */
+static int
+copy_levels(PyObject *value, int ndim, const npy_intp *shape, double **out)
+{
+    PyObject *items;
+    int done = 1;
+
+    if (ndim == 1) {
+        done = sequences_copy_floats(value, shape[0], *out);
+        *out += shape[0];
+        return done;
+    }
+    if (!PyList_CheckExact(value) && !PyTuple_CheckExact(value)) {
+        return 0;
+    }
+    /* No code of the user's runs, but other threads may. */
+    items = PySequence_Tuple(value);
+    if (items == NULL) {
+        return -1;
+    }
+    if (PyTuple_GET_SIZE(items) != shape[0]) {
+        done = 0;
+    }
+    for (npy_intp i = 0; done > 0 && i < shape[0]; i++) {
+        done =
+            copy_levels(PyTuple_GET_ITEM(items, i), ndim - 1, shape + 1, out);
+    }
+    Py_DECREF(items);
+    return done;
+}
+
+/* Lists or tuples of floats, or of such lists, as an array: 1 when done, 0
+ * when it is anything else, -1 with an exception. */
+static int
+own_floats(PyObject *value, const Source *source, PyArrayObject **own)
+{
+    npy_intp shape[LEVELS];
+    npy_intp size = 1;
+    int ndim = 0;
+    PyObject *first = Py_NewRef(value);
+    double *out;
+    int done;
+
+    while (PyList_CheckExact(first) || PyTuple_CheckExact(first)) {
+        PyObject *items = ndim < LEVELS ? PySequence_Tuple(first) : NULL;
+
+        if (items == NULL) {
+            break;
+        }
+        shape[ndim] = PyTuple_GET_SIZE(items);
+        size =
+            shape[ndim] > source->most_inner / size ? 0 : size * shape[ndim];
+        ndim++;
+        Py_SETREF(first,
+                  Py_NewRef(size == 0 ? Py_None : PyTuple_GET_ITEM(items, 0)));
+        Py_DECREF(items);
+    }
+    Py_DECREF(first);
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    if (ndim == 0 || size == 0) {
+        return 0;
+    }
+    *own = (PyArrayObject *)PyArray_SimpleNew(ndim, shape, NPY_DOUBLE);
+    if (*own == NULL) {
+        return -1;
+    }
+    out = PyArray_DATA(*own);
+    done = copy_levels(value, ndim, shape, &out);
+    if (done <= 0) {
+        Py_CLEAR(*own);
+    }
+    return done;
+}
+
 PyArrayObject *
 arrays_real(PyObject *value, const Source *source, int *is_new)
 {
-    PyArrayObject *array = arrays_any(value, source, is_new);
+    PyArrayObject *array = NULL;
 
+    if (own_floats(value, source, &array) != 0) {
+        if (is_new != NULL) {
+            *is_new = 1;
+        }
+        return array;
+    }
+    array = arrays_any(value, source, is_new);
     if (array == NULL || is_taken(array, value, source->kinds)) {
         return array;
     }
@@ -266,40 +353,13 @@ arrays_to_doubles(PyArrayObject *array, const Source *source)
     return doubles;
 }
 
-/* A list or tuple of floats as an array: 1 when done, 0 when it is anything
- * else, -1 with an exception. */
-static int
-own_floats(PyObject *value, PyArrayObject **own)
-{
-    npy_intp size;
-    int done;
-
-    if (!PyList_CheckExact(value) && !PyTuple_CheckExact(value)) {
-        return 0;
-    }
-    size = PySequence_Fast_GET_SIZE(value);
-    *own = (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE);
-    if (*own == NULL) {
-        return -1;
-    }
-    done = sequences_copy_floats(value, size, PyArray_DATA(*own));
-    if (done <= 0) {
-        Py_CLEAR(*own);
-    }
-    return done;
-}
-
 PyArrayObject *
 arrays_own(PyObject *value, const Source *source)
 {
-    PyArrayObject *array = NULL;
+    PyArrayObject *array;
     PyArrayObject *doubles;
     int is_new;
-    int done = own_floats(value, &array);
 
-    if (done != 0) {
-        return array;
-    }
     array = arrays_real(value, source, &is_new);
     if (array == NULL) {
         return NULL;

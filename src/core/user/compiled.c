@@ -216,44 +216,6 @@ compiled_function(PyObject *object)
     return &((Compiled *)object)->function;
 }
 
-/* 0, or -1 with an exception where a function lacks data that it reads. */
-static int
-check_data(const CompiledFunction *function, PyObject *object)
-{
-    if (function == NULL || function->k < 0 ||
-        ((Compiled *)object)->data != Py_None) {
-        return 0;
-    }
-    PyErr_Format(PyExc_ValueError,
-                 "a compiled function reads k = %zd numbers of data, and has "
-                 "none",
-                 function->k);
-    return -1;
-}
-
-int
-compiled_settle(PyObject *func, PyObject **dfun, PyObject *args)
-{
-    const CompiledFunction *residuals = compiled_function(func);
-    const CompiledFunction *derivatives;
-
-    if (residuals != NULL && *dfun == NULL && residuals->jacobian != NULL) {
-        *dfun = func;
-    }
-    derivatives = *dfun == NULL ? NULL : compiled_function(*dfun);
-    if (residuals != NULL && (*dfun == NULL || derivatives != NULL) &&
-        !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "a compiled function takes no args; give it data");
-        return -1;
-    }
-    if (check_data(residuals, func) < 0 ||
-        check_data(derivatives, *dfun) < 0) {
-        return -1;
-    }
-    return 0;
-}
-
 /* A copy of x as a vector of float64 that is no longer than m: a new
  * reference, or NULL with an exception. */
 static PyArrayObject *

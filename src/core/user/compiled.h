@@ -38,12 +38,6 @@ int compiled_add_type(PyObject *module);
  * another. Valid as long as the object lives. */
 const CompiledFunction *compiled_function(PyObject *object);
 
-/* See to func and Dfun where one is compiled: *dfun, borrowed, becomes where
- * the Jacobian comes from, and stays NULL where that is differences. Neither
- * may lack the data that it reads, nor be given args. 0, or -1 with an
- * exception. */
-int compiled_settle(PyObject *func, PyObject **dfun, PyObject *args);
-
 /* Residuals at x to fvec, with the data p: what the user's function returned.
  * `combined` gets iflag 1 whatever `iflag` is, and NULL for fjac. Needs no
  * GIL. */

@@ -30,6 +30,41 @@ check_callable(const char *name, PyObject *object)
     return -1;
 }
 
+static int
+check_data(const CompiledFunction *function)
+{
+    if (function == NULL || function->k < 0 || function->p != NULL) {
+        return 0;
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "a compiled function reads k = %zd numbers of data, and has "
+                 "none",
+                 function->k);
+    return -1;
+}
+
+/* Where functions are compiled, see where the Jacobian comes from, and that
+ * they lack no data and were given no args. 0, or -1 with an exception. */
+static int
+settle_compiled(Given *given, PyObject *args)
+{
+    const CompiledFunction *residuals = compiled_function(given->func);
+    const CompiledFunction *derivatives;
+
+    if (residuals != NULL && given->dfun == NULL &&
+        residuals->jacobian != NULL) {
+        given->dfun = given->func;
+    }
+    derivatives = given->dfun == NULL ? NULL : compiled_function(given->dfun);
+    if (residuals != NULL && (given->dfun == NULL || derivatives != NULL) &&
+        !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a compiled function takes no args; give it data");
+        return -1;
+    }
+    return check_data(residuals) < 0 || check_data(derivatives) < 0 ? -1 : 0;
+}
+
 /* x0 as a vector of float64, perhaps the user's own: a new reference, or NULL
  * with an exception. */
 static PyArrayObject *
@@ -63,7 +98,7 @@ given_read_start(Given *given, PyObject *const *arguments)
     given->dfun = arguments[DFUN] == Py_None ? NULL : arguments[DFUN];
     if (check_callable("func", given->func) < 0 ||
         (given->dfun != NULL && check_callable("Dfun", given->dfun) < 0) ||
-        compiled_settle(given->func, &given->dfun, args) < 0) {
+        settle_compiled(given, args) < 0) {
         return -1;
     }
     given->full = PyObject_IsTrue(arguments[FULL]);

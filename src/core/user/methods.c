@@ -1,6 +1,7 @@
 #include "user/methods.h"
 
 #include "user/arrays.h"
+#include "user/options.h"
 
 /* Read the name out of (name, value, ...). 0, or -1 with an exception. */
 static int
@@ -155,4 +156,29 @@ methods_xdata_array(PyObject *Py_UNUSED(module), PyObject *value)
         return forgive(PyExc_ValueError) ? Py_NewRef(value) : NULL;
     }
     return xdata_numbers(array, value, &source);
+}
+
+PyObject *
+methods_read_real(PyObject *Py_UNUSED(module), PyObject *const *args,
+                  Py_ssize_t nargs)
+{
+    Source source = {0};
+    double number;
+
+    if (read_name(&source, args, nargs, 2) < 0 ||
+        options_real(source.name, args[1], &number) < 0) {
+        return NULL;
+    }
+    return PyFloat_FromDouble(number);
+}
+
+PyObject *
+methods_read_integer(PyObject *Py_UNUSED(module), PyObject *const *args,
+                     Py_ssize_t nargs)
+{
+    Source source = {0};
+
+    return read_name(&source, args, nargs, 2) < 0
+               ? NULL
+               : options_integer(source.name, args[1]);
 }

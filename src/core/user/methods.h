@@ -27,4 +27,11 @@ PyObject *methods_any_array(PyObject *module, PyObject *const *args,
 /* xdata_array(value): what f gets as xdata. */
 PyObject *methods_xdata_array(PyObject *module, PyObject *value);
 
+/* read_real(name, value), read_integer(name, value): options of Python's
+ * layer. */
+PyObject *methods_read_real(PyObject *module, PyObject *const *args,
+                            Py_ssize_t nargs);
+PyObject *methods_read_integer(PyObject *module, PyObject *const *args,
+                               Py_ssize_t nargs);
+
 #endif /* PYMINPACK_USER_METHODS_H */

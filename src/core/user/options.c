@@ -10,7 +10,7 @@
 #include "types.h"
 #include "user/arrays.h"
 
-/* The options that are numbers, in the order in which leastsq_core gets them.
+/* The options that are numbers, in the order in which they are handed over.
  */
 enum kind { TOLERANCE, POSITIVE, LIMIT, STEP };
 
@@ -42,10 +42,9 @@ is_no_real(PyObject *value)
            (PyArray_Check(value) && PyArray_ISCOMPLEX((PyArrayObject *)value));
 }
 
-/* 0, or -1 with an exception; only floats and ints are read without a look at
- * what else they may be. */
-static int
-read_real(const char *name, PyObject *value, double *number)
+/* Only floats and ints are read without a look at what else they may be. */
+int
+options_real(const char *name, PyObject *value, double *number)
 {
     if (PyFloat_CheckExact(value)) {
         *number = PyFloat_AS_DOUBLE(value);
@@ -76,9 +75,8 @@ read_real(const char *name, PyObject *value, double *number)
     return 0;
 }
 
-/* An int: a new reference, or NULL with an exception. */
-static PyObject *
-read_integer(const char *name, PyObject *value)
+PyObject *
+options_integer(const char *name, PyObject *value)
 {
     PyObject *number = PyNumber_Index(value);
 
@@ -96,7 +94,7 @@ static int
 read_limit(const char *name, PyObject *value, npy_intp n, int has_jacobian,
            int *limit)
 {
-    PyObject *number = read_integer(name, value);
+    PyObject *number = options_integer(name, value);
     long long most = (long long)INT_MAX - (n + 1), wanted;
     int overflow;
 
@@ -147,7 +145,7 @@ options_read(Options *options, PyObject *const *values, PyObject *qr,
             status = 0;
         }
         else {
-            status = read_real(table[i].name, values[i], target);
+            status = options_real(table[i].name, values[i], target);
             if (table[i].kind == STEP && status == 0) {
                 /* What is below the machine epsilon stands for that. */
                 *(double *)target = fmax(*(double *)target, 0.0);
@@ -335,39 +333,4 @@ options_improper(const Options *options, npy_intp n, PyArrayObject *diag)
         append_diag(&text, diag);
     }
     return text;
-}
-
-/* The name in (name, value), valid as long as the string; NULL with an
- * exception. */
-static const char *
-name_of(PyObject *const *args, Py_ssize_t nargs)
-{
-    if (nargs != 2 || !PyUnicode_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "the arguments are a name and a "
-                                         "value");
-        return NULL;
-    }
-    return PyUnicode_AsUTF8(args[0]);
-}
-
-PyObject *
-options_read_real(PyObject *Py_UNUSED(module), PyObject *const *args,
-                  Py_ssize_t nargs)
-{
-    const char *name = name_of(args, nargs);
-    double number;
-
-    if (name == NULL || read_real(name, args[1], &number) < 0) {
-        return NULL;
-    }
-    return PyFloat_FromDouble(number);
-}
-
-PyObject *
-options_read_integer(PyObject *Py_UNUSED(module), PyObject *const *args,
-                     Py_ssize_t nargs)
-{
-    const char *name = name_of(args, nargs);
-
-    return name == NULL ? NULL : read_integer(name, args[1]);
 }

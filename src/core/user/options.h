@@ -43,11 +43,11 @@ double options_epsilon(int type_num);
 PyObject *options_improper(const Options *options, npy_intp n,
                            PyArrayObject *diag);
 
-/* A real number that is not NaN, and an integer as an int; for the options of
- * Python's layer. Both are methods of the module: (name, value). */
-PyObject *options_read_real(PyObject *module, PyObject *const *args,
-                            Py_ssize_t nargs);
-PyObject *options_read_integer(PyObject *module, PyObject *const *args,
-                               Py_ssize_t nargs);
+/* Read a real number that is not NaN. 0, or -1 with an exception that names
+ * the option. */
+int options_real(const char *name, PyObject *value, double *number);
+
+/* An integer as an int: a new reference, or NULL with an exception. */
+PyObject *options_integer(const char *name, PyObject *value);
 
 #endif /* PYMINPACK_USER_OPTIONS_H */

@@ -83,8 +83,8 @@ call_model(Residuals *self, const double *point)
     }
     self->calls++;
     result = PyObject_Vectorcall(
-        self->f, call + 1,
-        (size_t)(1 + n) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        self->f, call + 1, (size_t)(1 + n) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+        NULL);
 
 cleanup:
     while (made > 0) {
