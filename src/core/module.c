@@ -26,10 +26,10 @@ PyDoc_STRVAR(
     "Run lmdif, or lmder when there is a Jacobian. The arguments are those of\n"
     "leastsq, as they were given. Returns (x, info) where that is all there is\n"
     "to say: unless full is true, when info is 1 to 4. Else (x, fvec, fjac,\n"
-    "ipvt, qtf, nfev, njev, info, told), the arrays but x None unless full is\n"
-    "true; njev is None with differences, and told what the message speaks\n"
-    "of: (ftol, xtol, gtol, maxfev, improper). info is MINPACK's, or 9 when a\n"
-    "NaN or infinity in the residuals at x0 or in a Jacobian ended the fit.");
+    "ipvt, qtf, nfev, njev, info, ftol, xtol, gtol, maxfev, improper), the\n"
+    "arrays but x None unless full is true; njev is None with differences, and\n"
+    "improper, which of them is, unless info is 0. info is MINPACK's, or 9 when\n"
+    "a NaN or infinity in the residuals at x0 or in a Jacobian ended the fit.");
 
 /* An array of the result, or None. */
 static PyObject *
@@ -38,57 +38,47 @@ or_none(PyArrayObject *array)
     return array == NULL ? Py_None : (PyObject *)array;
 }
 
-/* What the message speaks of: a new reference, or NULL with an exception. */
-static PyObject *
-subject_of_message(const Given *given, int info)
-{
-    const Options *options = &given->options;
-    PyObject *improper = info == 0
-                             ? options_improper(options, given->n, given->diag)
-                             : PyUnicode_FromString("");
-
-    return improper == NULL
-               ? NULL
-               : Py_BuildValue("(dddiN)", options->ftol, options->xtol,
-                               options->gtol, options->maxfev, improper);
-}
-
 /* What Python gets of a fit that has ended: x and info, or all. */
 static PyObject *
 pack(One *one)
 {
     const Fit *fit = &one->fit;
+    const Options *options = &one->given->options;
     const int info = fit->lm.info;
     PyArrayObject *x = call_argument(&one->call, fit->lm.x, fit->lm.n);
-    PyObject *code = PyLong_FromLong(info);
+    PyObject *code = NULL;
     PyObject *njev = NULL;
-    PyObject *told = NULL;
+    PyObject *improper = NULL;
     PyObject *result = NULL;
 
-    if (x == NULL || code == NULL) {
-        goto cleanup;
+    if (x == NULL) {
+        return NULL;
     }
+    code = PyLong_FromLong(info);
     if (!one->given->full && info >= 1 && info <= 4) {
-        result = PyTuple_Pack(2, x, code);
+        result =
+            PyTuple_Pack(2, x, code); /* small numbers are there already */
         goto cleanup;
     }
     njev = one->call.dfun == NULL ? Py_NewRef(Py_None)
                                   : PyLong_FromLong(fit->njev);
-    told = subject_of_message(one->given, info);
-    if (njev == NULL || told == NULL) {
-        goto cleanup;
+    improper = info != 0
+                   ? Py_NewRef(Py_None)
+                   : options_improper(options, fit->lm.n, one->given->diag);
+    if (code != NULL && njev != NULL && improper != NULL) {
+        /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
+        result = Py_BuildValue("(OOOOOiOOdddiO)", x, or_none(one->fvec),
+                               or_none(one->fjac), or_none(one->ipvt),
+                               or_none(one->qtf), info == 0 ? 0 : fit->nfev,
+                               njev, code, options->ftol, options->xtol,
+                               options->gtol, options->maxfev, improper);
     }
-    /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
-    result =
-        Py_BuildValue("(OOOOOiOOO)", x, or_none(one->fvec), or_none(one->fjac),
-                      or_none(one->ipvt), or_none(one->qtf),
-                      info == 0 ? 0 : fit->nfev, njev, code, told);
 
 cleanup:
-    Py_XDECREF(x);
+    Py_DECREF(x);
     Py_XDECREF(code);
     Py_XDECREF(njev);
-    Py_XDECREF(told);
+    Py_XDECREF(improper);
     return result;
 }
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Self, SupportsFloat, SupportsIndex, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-INSTRUCTION_SET: int  # of the blocked factorisation: 0 baseline, 1 AVX2, 2 AVX-512; -1: none
+INSTRUCTION_SET: int  # of the blocked factorisation: 0 baseline, 1 AVX2, 2 AVX-512
 
 _Solution = tuple[
     NDArray[np.float64],  # x (N,)
@@ -17,7 +17,11 @@ _Solution = tuple[
     int,  # nfev
     int | None,  # njev; None with differences
     int,  # info
-    tuple[float, float, float, int, str],  # ftol, xtol, gtol, maxfev, what is improper
+    float,  # ftol
+    float,  # xtol
+    float,  # gtol
+    int,  # maxfev
+    str | None,  # what is improper, where info is 0
 ]
 
 _Short = tuple[NDArray[np.float64], int]  # x, info

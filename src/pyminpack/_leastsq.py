@@ -248,8 +248,8 @@ def leastsq(
     if len(solution) == 2:  # of a fit that converged
         x, ier = solution
         return x, ier
-    x, fvec, fjac, ipvt, qtf, nfev, njev, ier, told = solution
-    message = describe(ier, *told)
+    x, fvec, fjac, ipvt, qtf, nfev, njev, ier, ftol, xtol, gtol, limit, improper = solution
+    message = describe(ier, ftol, xtol, gtol, limit, improper)
     if fvec is None:  # without full_output
         if ier == 0:
             raise TypeError(message)
