@@ -24,6 +24,9 @@ include_patterns = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "minpack/README.md",
+    "minpack/*/README.md",
+    "src/core/README.md",
+    "src/core/*/README.md",
     "docs/*.md",
 ]
 # The rest of the repository is not even looked into.
@@ -34,7 +37,7 @@ exclude_patterns = [
     "dist",
     "tests",
     "tools",
-    "src",
+    "src/pyminpack",
     "benchmarks",
     "examples",
 ]
