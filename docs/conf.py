@@ -20,27 +20,13 @@ version = release = pyminpack.__version__
 
 root_doc = "docs/index"
 include_patterns = [
-    "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    "minpack/README.md",
-    "minpack/*/README.md",
-    "src/core/README.md",
-    "src/core/*/README.md",
+    "**/README.md",
     "docs/*.md",
 ]
-# The rest of the repository is not even looked into.
-exclude_patterns = [
-    ".git",
-    ".venv",
-    "build",
-    "dist",
-    "tests",
-    "tools",
-    "src/pyminpack",
-    "benchmarks",
-    "examples",
-]
+# What is not of the repository is not even looked into.
+exclude_patterns = [".git", ".venv", "build", "dist"]
 
 extensions = [
     "myst_parser",

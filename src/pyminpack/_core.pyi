@@ -6,7 +6,7 @@ from typing import Any, Final, Self, SupportsFloat, SupportsIndex, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-INSTRUCTION_SET: int  # of the blocked factorisation: 0 baseline, 1 AVX2, 2 AVX-512; -1: none
+INSTRUCTION_SET: int  # of the blocked factorisation: 0 baseline, 1 AVX2, 2 AVX-512
 
 _Solution = tuple[
     NDArray[np.float64],  # x (N,)

@@ -8,12 +8,12 @@ from typing import Final
 
 from tooling import ROOT
 
-# Those of the site.
+FOLDERS: Final = ("minpack", "src", "tests", "benchmarks", "examples", "tools")
 PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (
-        *(*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / "minpack").rglob("README.md")),
-        *(ROOT / "src" / "core").rglob("README.md"),
+        *(*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")),
+        *(readme for name in FOLDERS for readme in (ROOT / name).rglob("README.md")),
     )
 )
 
