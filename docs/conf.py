@@ -22,6 +22,7 @@ root_doc = "docs/index"
 include_patterns = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "README.md",
     "**/README.md",
     "docs/*.md",
 ]
