@@ -1,8 +1,9 @@
 """The reference of the Fortran routines, from the texts in their sources.
 
 The directive `fortran-modules` takes files of minpack/, as folder/name, and describes what is
-public in them. A link to such a file, which shows the source where the repository is shown, leads to
-the description. Labels have the names of modules, because files of two folders may have the same name.
+public in them. A link to such a file, which shows the source where the repository is shown, leads
+to the description. Labels have the names of modules, because files of two folders may have the
+same name.
 """
 
 from __future__ import annotations

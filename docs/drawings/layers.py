@@ -9,7 +9,7 @@ from shapes import arrow, box
 
 LAYERS = [
     ("your program", "func(x) and Dfun(x), data", "grey"),
-    ("src/pyminpack/", "Python: arguments, defaults, messages, results", "blue"),
+    ("src/pyminpack/", "Python: signatures, defaults, messages, results", "blue"),
     ("src/core/", "C: the shim. Arrays, calls of your functions, exceptions, the GIL", "green"),
     ("minpack/", "Fortran: MINPACK. Numbers and nothing else", "red"),
 ]
@@ -17,7 +17,7 @@ LAYERS = [
 # Between two layers: what goes down, the file that is the border, what comes up.
 BORDERS = [
     ("x0, args, options", "leastsq(func, x0, ...)", "x, cov_x, ier"),
-    ("the same", "src/pyminpack/_core.pyi", "arrays, info"),
+    ("what was given", "src/pyminpack/_core.pyi", "arrays, info"),
     ("norm, factors", "src/core/minpack.h", "the next request"),
 ]
 
