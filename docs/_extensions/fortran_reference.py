@@ -136,7 +136,9 @@ class FortranModules(SphinxDirective):
             label = label_of("callbacks", found[1])
             yield reference(label, self.env.docname, nodes.literal(found[1], found[1]))
             return
-        words = [_TYPES.get(variable.type, variable.type) + " array" * bool(variable.shape)]
+        words = [_TYPES.get(variable.type, variable.type)]
+        if variable.shape:
+            words = [f"{words[0]} array", f"shape ({variable.shape})"]
         words += [meaning for word, meaning in _ATTRIBUTES.items() if word in variable.attributes]
         yield nodes.Text(", ".join(words))
 
