@@ -27,7 +27,7 @@ include_patterns = [
     "docs/*.md",
 ]
 # What is not of the repository is not even looked into.
-exclude_patterns = [".git", ".venv", "build", "dist"]
+exclude_patterns = [".*", "build", "dist"]
 
 extensions = [
     "myst_parser",
