@@ -20,24 +20,14 @@ version = release = pyminpack.__version__
 
 root_doc = "docs/index"
 include_patterns = [
-    "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    "minpack/README.md",
+    "README.md",
+    "**/README.md",
     "docs/*.md",
 ]
-# The rest of the repository is not even looked into.
-exclude_patterns = [
-    ".git",
-    ".venv",
-    "build",
-    "dist",
-    "tests",
-    "tools",
-    "src",
-    "benchmarks",
-    "examples",
-]
+# What is not of the repository is not even looked into.
+exclude_patterns = [".*", "build", "dist"]
 
 extensions = [
     "myst_parser",

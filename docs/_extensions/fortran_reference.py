@@ -1,8 +1,9 @@
 """The reference of the Fortran routines, from the texts in their sources.
 
-The directive `fortran-modules` takes files of minpack/, as folder/name, and describes what is public in
-them. A link to such a file, which shows the source where the repository is shown, leads to the
-description.
+The directive `fortran-modules` takes files of minpack/, as folder/name, and describes what is
+public in them. A link to such a file, which shows the source where the repository is shown, leads
+to the description. Labels have the names of modules, because files of two folders may have the
+same name.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ def _lead_links_here(app: Sphinx, doctree: nodes.document) -> None:
     """Replace links to sources by references to their descriptions."""
     for node in list(doctree.findall(addnodes.download_reference)):
         path, _ = app.env.relfn2path(node["reftarget"])
-        if found := re.fullmatch(r"minpack/\w+/(\w+)\.[fF]90", path):
-            node.replace_self(reference(label_of(found[1]), app.env.docname, *node.children))
+        if re.fullmatch(r"minpack/\w+/\w+\.[fF]90", path):
+            label = label_of(read_module(Path(app.srcdir, path)).name)
+            node.replace_self(reference(label, app.env.docname, *node.children))
 
 
 class FortranModules(SphinxDirective):
@@ -72,11 +74,10 @@ class FortranModules(SphinxDirective):
 
     def _section(self, file: str) -> nodes.section:
         (path,) = Path(self.env.srcdir, "minpack").glob(f"{file}.[fF]90")
-        name = path.stem
         self.env.note_dependency(str(path))
         module = read_module(path)
-        label = self._target(name, label_of(name))
-        section = nodes.section("", nodes.title(name, name), ids=[label])
+        label = self._target(module.name, label_of(module.name))
+        section = nodes.section("", nodes.title(module.name, module.name), ids=[label])
         section += _paragraphs(module.text)
         section += self._members(module)
         # Sphinx counts lines from there.
@@ -99,7 +100,7 @@ class FortranModules(SphinxDirective):
     def _member(self, module: Module, member: Routine | Type) -> Iterator[nodes.Node]:
         missing = _undescribed(member)
         if missing:
-            raise ExtensionError(f"minpack/{module.name}: no text for {missing} of {member.name}")
+            raise ExtensionError(f"module {module.name}: no text for {missing} of {member.name}")
         identity = self._target(member.name, label_of(module.name, member.name))
         kind = member.kind if isinstance(member, Routine) else "type"
         yield addnodes.index(
@@ -135,7 +136,9 @@ class FortranModules(SphinxDirective):
             label = label_of("callbacks", found[1])
             yield reference(label, self.env.docname, nodes.literal(found[1], found[1]))
             return
-        words = [_TYPES.get(variable.type, variable.type) + " array" * bool(variable.shape)]
+        words = [_TYPES.get(variable.type, variable.type)]
+        if variable.shape:
+            words = [f"{words[0]} array", f"shape ({variable.shape})"]
         words += [meaning for word, meaning in _ATTRIBUTES.items() if word in variable.attributes]
         yield nodes.Text(", ".join(words))
 

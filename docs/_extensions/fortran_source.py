@@ -1,7 +1,8 @@
 """What the Fortran of minpack/ says of itself: modules, routines, and the `!!` text of each name.
 
 It reads the project's own style and no more of Fortran than that: free form, a declaration a line,
-the text of a name behind it or in the lines below it, after `!!`.
+the text of a name behind it or in the lines below it, after `!!`. Of a file that is preprocessed it
+reads all lines but those of the preprocessor.
 """
 
 from __future__ import annotations
@@ -69,11 +70,13 @@ class Module:
 
 def read_module(path: Path) -> Module:
     """Read the module in a file, and of it what is public."""
-    module = Module(path.stem)
+    source = path.read_text(encoding="utf-8")
+    (name,) = re.findall(r"^module (\w+)$", source, re.MULTILINE)
+    module = Module(name)
     public: set[str] = set()
     scope: Module | Routine | Type = module
     text: list[str] = []
-    for line in _statements(path.read_text(encoding="utf-8")):
+    for line in _statements(source):
         if line.startswith("!!"):
             text.append(line[2:].removeprefix(" "))
             continue

@@ -10,7 +10,7 @@ from shapes import arrow, box
 LAYERS = [
     ("your program", "func(x) and Dfun(x), data", "grey"),
     ("src/pyminpack/", "Python: signatures, defaults, messages, results", "blue"),
-    ("src/*.c", "C: the shim. Arrays, calls of your functions, exceptions, the GIL", "green"),
+    ("src/core/", "C: the shim. Arrays, calls of your functions, exceptions, the GIL", "green"),
     ("minpack/", "Fortran: MINPACK. Numbers and nothing else", "red"),
 ]
 
@@ -18,14 +18,14 @@ LAYERS = [
 BORDERS = [
     ("x0, args, options", "leastsq(func, x0, ...)", "x, cov_x, ier"),
     ("what was given", "src/pyminpack/_core.pyi", "arrays, info"),
-    ("&m, x, fvec, fjac", "src/core/minpack.h", "info"),
+    ("norm, factors", "src/core/minpack.h", "the next request"),
 ]
 
 WIDTH, HEIGHT, GAP = 7.6, 0.78, 0.62
 
 
 def draw(colours: dict[str, str]) -> Figure:
-    """Draw a box a layer, the borders, and the way of a call back to the user's function."""
+    """Draw a box a layer, the borders, and the way of a call of the user's function."""
     figure, axes = plt.subplots(figsize=(8.4, 5.2))
     for level, (where, what, colour) in enumerate(LAYERS):
         bottom = -level * (HEIGHT + GAP)
@@ -48,10 +48,8 @@ def draw(colours: dict[str, str]) -> Figure:
 
 
 def call_back(axes: Axes, colour: str) -> None:
-    """Draw the way from the Fortran through the shim to the user's function."""
-    fortran, shim, _, user = (HEIGHT / 2 - level * (HEIGHT + GAP) for level in (3, 2, 1, 0))
-    arrow(axes, colour, (WIDTH, fortran), (WIDTH, shim - 0.12), 0.45)
-    arrow(axes, colour, (WIDTH, shim + 0.12), (WIDTH, user), 0.45)
-    below, above = "fcn: f or J\nat this x", "func or Dfun,\nwith an array\nof its own"
-    axes.text(WIDTH + 0.55, (fortran + shim) / 2, below, color=colour, va="center")
-    axes.text(WIDTH + 0.85, (shim + user) / 2, above, color=colour, va="center")
+    """Draw the way from the shim to the user's function."""
+    shim, user = (HEIGHT / 2 - level * (HEIGHT + GAP) for level in (2, 0))
+    arrow(axes, colour, (WIDTH, shim), (WIDTH, user), 0.45)
+    words = "func or Dfun,\nwith an array\nof its own"
+    axes.text(WIDTH + 0.85, (shim + user) / 2, words, color=colour, va="center")

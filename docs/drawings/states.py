@@ -1,4 +1,4 @@
-"""The requests of the resumable iteration, and what leads from one to the next."""
+"""The requests of the iteration, and what leads from one to the next."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WIDTH, HEIGHT = 2.2, 0.95
 
 # Tail, head, curve; words, where they are and which of their ends is there.
 WAYS = [
-    ((-1.9, 0.0), (-1.1, 0.0), 0.0, "lm_start", (-1.66, 0.14), "center"),
+    ((-1.9, 0.0), (-1.1, 0.0), 0.0, "lm_begin", (-1.66, 0.14), "center"),
     ((1.1, 0.0), (2.5, 0.0), 0.0, "norm of f", (1.8, 0.14), "center"),
-    ((4.7, 0.0), (6.1, 0.0), 0.0, "factor, scale,\nfind p", (5.4, 0.14), "center"),
+    ((4.7, 0.0), (6.1, 0.0), 0.0, "factors", (5.4, 0.14), "center"),
     ((7.2, 0.48), (3.6, 0.48), 0.45, "taken: x becomes x + p", (5.4, 1.2), "center"),
     ((8.3, -0.2), (8.3, 0.2), 1.9, "rejected:\nshorter p", (8.95, -0.16), "left"),
     ((3.6, -0.48), (3.6, -1.62), 0.0, "gradient is small", (3.72, -1.05), "left"),

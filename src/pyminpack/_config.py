@@ -10,7 +10,7 @@ import numpy as np
 from . import _core
 from ._build import config, version
 
-_INSTRUCTION_SETS = {-1: "none", 0: "baseline", 1: "AVX2 and FMA", 2: "AVX-512"}
+_INSTRUCTION_SETS = {0: "baseline", 1: "AVX2 and FMA", 2: "AVX-512"}
 
 
 @overload

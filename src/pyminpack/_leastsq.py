@@ -165,7 +165,8 @@ def leastsq(
         How the Jacobian is factored. "minpack": column by column, with Argonne's bits, whatever
         the size. "blocked": by blocks of rows and columns, much faster for large Jacobians; where
         they have full rank same pivots, and the same results up to rounding; rows of R and elements
-        of ``qtf`` may have the opposite sign. "auto": "blocked" from ``M * N**2`` = 200000 on.
+        of ``qtf`` may have the opposite sign. "auto": "blocked" from ``M * N**2`` = 200000 on, or
+        always "minpack" if pyminpack was built on an installed MINPACK.
         What "blocked" returns depends on the processor's instruction set in the last digits, and
         on nothing else but the arguments; of `infodict`'s ``fjac`` it leaves zero what is not in R.
 

@@ -205,8 +205,62 @@ def test_the_pages_have_links() -> None:
     assert sum(len(links_of(page)) for page in PAGES) > 40
 
 
+# As minpack/README.md has it: the names of the modules in a folder, of which each file holds one.
+MODULE_OF = {
+    "minpack1": "{}",
+    "linalg": "{}",
+    "lm": "lm_{}_mod",
+    "qr": "qr_{}",
+    "kernels": "kernels_{}",
+}
+
+
 def test_every_fortran_module_is_in_the_folders_readme() -> None:
-    text = text_of("minpack/README.md")
-    for source in (ROOT / "minpack").rglob("*.[fF]90"):
-        assert f"| [`{source.stem}`]({source.name}) |" in text
-        assert re.match(rf"module {source.stem}\n", source.read_text())
+    sources = sorted((ROOT / "minpack").rglob("*.[fF]90"))
+    assert {source.parent.name for source in sources} == MODULE_OF.keys()
+    for source in sources:
+        folder = source.parent
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        assert re.search(rf"\[`{source.stem}(\.\w+)?`\]\({source.name}\)", text), source
+        module = MODULE_OF[folder.name].format(source.stem)
+        assert re.findall(r"^module (\w+)$", source.read_text(), re.MULTILINE) == [module]
+        assert source.read_text().startswith(f"module {module}\n")
+
+
+def test_every_c_file_is_in_the_folders_readme() -> None:
+    sources = sorted(path for name in ("minpack", "src") for path in (ROOT / name).rglob("*.c"))
+    assert len(sources) > 30
+    for source in sources:
+        text = (source.parent / "README.md").read_text(encoding="utf-8")
+        assert re.search(rf"`{source.stem}(\.c)?`", text), source
+
+
+def folders() -> dict[Path, list[Path]]:
+    """Return the files of the repository by their folders."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip("no repository of git")
+    found: dict[Path, list[Path]] = {}
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.exists():
+            found.setdefault(path.parent, []).append(path)
+    return found
+
+
+# Pages and what belongs to them; what a tool reads by itself.
+WITHOUT_README = {"docs", "docs/images", "docs/drawings", ".github/workflows"}
+
+
+def test_every_folder_of_many_files_has_a_readme() -> None:
+    for folder, files in folders().items():
+        name = folder.relative_to(ROOT).as_posix()
+        if len(files) > 5 and name not in WITHOUT_README:
+            assert folder / "README.md" in files, name
+            assert f"{name}/README.md".removeprefix("./") in PAGES

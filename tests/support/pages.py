@@ -8,9 +8,13 @@ from typing import Final
 
 from tooling import ROOT
 
+FOLDERS: Final = ("minpack", "src", "tests", "benchmarks", "examples", "tools")
 PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "minpack" / "README.md")
+    for path in (
+        *(*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")),
+        *(readme for name in FOLDERS for readme in (ROOT / name).rglob("README.md")),
+    )
 )
 
 _FENCE: Final = re.compile(r"^(`{3,}|:{3,})([^\n`]*)\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
