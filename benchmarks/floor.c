@@ -72,8 +72,7 @@ powell(const struct fit *fit, const double *x, double *f)
 static void
 table(const struct fit *fit, const double *x, double *f)
 {
-    memcpy(f, fit->data[x[0] == fit->x0[0] ? 0 : 1],
-           (size_t)fit->m * sizeof(*f));
+    memcpy(f, fit->data[x[0] == fit->x0[0] ? 0 : 1], (size_t)fit->m * sizeof(*f));
 }
 
 static void
@@ -127,10 +126,10 @@ tanh_jacobian(const struct fit *fit, const double *x, double *jacobian)
 typedef void function_of_x(const struct fit *, const double *x, double *out);
 
 /* In the order of benchmarks/native.py. */
-static function_of_x *const residuals[] = {
-    identity, rosenbrock, exponential, powell, table, tanh_residuals};
-static function_of_x *const jacobians[] = {
-    NULL, rosenbrock_jacobian, NULL, NULL, table_jacobian, tanh_jacobian};
+static function_of_x *const residuals[] = {identity, rosenbrock, exponential,
+                                           powell,   table,      tanh_residuals};
+static function_of_x *const jacobians[] = {NULL, rosenbrock_jacobian, NULL,
+                                           NULL, table_jacobian,      tanh_jacobian};
 
 static const struct fit *
 fit_of(const int *m)
@@ -139,16 +138,15 @@ fit_of(const int *m)
 }
 
 static void
-for_differences(const int *m, const int *n, const double *x, double *fvec,
-                int *iflag)
+for_differences(const int *m, const int *n, const double *x, double *fvec, int *iflag)
 {
     (void)n, (void)iflag;
     residuals[fit_of(m)->kind](fit_of(m), x, fvec);
 }
 
 static void
-for_derivatives(const int *m, const int *n, const double *x, double *fvec,
-                double *fjac, const int *ldfjac, int *iflag)
+for_derivatives(const int *m, const int *n, const double *x, double *fvec, double *fjac,
+                const int *ldfjac, int *iflag)
 {
     (void)n, (void)ldfjac;
     if (*iflag == 1) {
@@ -163,22 +161,19 @@ static void
 solve(struct fit *fit)
 {
     const int mode = 1, nprint = 0, n = fit->n;
-    double *diag = fit->work, *qtf = diag + n, *wa1 = qtf + n, *wa2 = wa1 + n,
-           *wa3 = wa2 + n;
+    double *diag = fit->work, *qtf = diag + n, *wa1 = qtf + n, *wa2 = wa1 + n, *wa3 = wa2 + n;
     double *wa4 = wa3 + n;
 
     memcpy(fit->x, fit->x0, (size_t)n * sizeof(*fit->x));
     if (fit->derivatives) {
-        lmder_(for_derivatives, &fit->m, &n, fit->x, fit->fvec, fit->fjac,
-               &fit->m, &fit->ftol, &fit->xtol, &fit->gtol, &fit->maxfev, diag,
-               &mode, &fit->factor, &nprint, &fit->info, &fit->nfev,
-               &fit->njev, fit->ipvt, qtf, wa1, wa2, wa3, wa4);
+        lmder_(for_derivatives, &fit->m, &n, fit->x, fit->fvec, fit->fjac, &fit->m, &fit->ftol,
+               &fit->xtol, &fit->gtol, &fit->maxfev, diag, &mode, &fit->factor, &nprint, &fit->info,
+               &fit->nfev, &fit->njev, fit->ipvt, qtf, wa1, wa2, wa3, wa4);
     }
     else {
-        lmdif_(for_differences, &fit->m, &n, fit->x, fit->fvec, &fit->ftol,
-               &fit->xtol, &fit->gtol, &fit->maxfev, &fit->epsfcn, diag, &mode,
-               &fit->factor, &nprint, &fit->info, &fit->nfev, fit->fjac,
-               &fit->m, fit->ipvt, qtf, wa1, wa2, wa3, wa4);
+        lmdif_(for_differences, &fit->m, &n, fit->x, fit->fvec, &fit->ftol, &fit->xtol, &fit->gtol,
+               &fit->maxfev, &fit->epsfcn, diag, &mode, &fit->factor, &nprint, &fit->info,
+               &fit->nfev, fit->fjac, &fit->m, fit->ipvt, qtf, wa1, wa2, wa3, wa4);
     }
 }
 
@@ -192,6 +187,5 @@ fit_seconds(struct fit *fit, int repeats)
         solve(fit);
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
-    return (double)(end.tv_sec - begin.tv_sec) +
-           1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    return (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
 }

@@ -10,8 +10,7 @@
 #define SIDE 5
 
 int
-gaussian(void *p, int m, int n, const double *x, double *fvec, double *fjac,
-         int ldfjac, int iflag)
+gaussian(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac, int iflag)
 {
     const double *counts = p;
     const double amplitude = x[0], width = x[3], offset = x[4];

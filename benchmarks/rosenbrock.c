@@ -2,8 +2,8 @@
    pyminpack.compiled takes; the same sums as in floor.c. */
 
 int
-rosenbrock(void *p, int m, int n, const double *x, double *fvec, double *fjac,
-           int ldfjac, int iflag)
+rosenbrock(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+           int iflag)
 {
     (void)p, (void)m, (void)n;
     if (iflag == 1) {

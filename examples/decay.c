@@ -1,11 +1,9 @@
-/* The decay of dask_stack.py in C, in the signature that pyminpack.compiled
- * takes: x is the height and the decay time, and at p are m times, then the m
- * signals of a pixel. */
+/* The decay of dask_stack.py in C, in the signature that pyminpack.compiled takes: x is the height
+ * and the decay time, and at p are m times, then the m signals of a pixel. */
 #include <math.h>
 
 int
-decay(void *p, int m, int n, const double *x, double *fvec, double *fjac,
-      int ldfjac, int iflag)
+decay(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac, int iflag)
 {
     const double *time = p, *signal = time + m;
 

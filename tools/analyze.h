@@ -1,5 +1,5 @@
-/* What -fanalyzer cannot know of Python: which function frees what another
- * allocated. Included before each source by tools/analyze.sh. */
+/* What -fanalyzer cannot know of Python: which function frees what another allocated. Included
+ * before each source by tools/analyze.sh. */
 #include <stddef.h>
 
 void PyMem_Free(void *block);

@@ -1,14 +1,11 @@
-/* Every block that Python and NumPy hand out is a malloc of its own, so that
- * a memory checker sees where it ends and when it dies. For LD_PRELOAD, by
- * tools/fences.sh.
+/* Every block that Python and NumPy hand out is a malloc of its own, so that a memory checker sees
+ * where it ends and when it dies. For LD_PRELOAD, by tools/fences.sh.
  *
- * What PYTHONMALLOC=malloc does is here done with one difference: objects are
- * zeroed. CPython's int code multiplies the unset first digit of a 0 by its
- * size, which is zero, and to valgrind the product, an index into the small
- * ints, remains unset. Whatever is done with a 0 would be reported. Blocks
- * that are no objects, such as the shim's workspace, stay as malloc gives
- * them, and so do the values of arrays.
- */
+ * What PYTHONMALLOC=malloc does is here done with one difference: objects are zeroed. CPython's int
+ * code multiplies the unset first digit of a 0 by its size, which is zero, and to valgrind the
+ * product, an index into the small ints, remains unset. Whatever is done with a 0 would be
+ * reported. Blocks that are no objects, such as the shim's workspace, stay as malloc gives them,
+ * and so do the values of arrays. */
 #include <Python.h>
 #define NPY_NO_DEPRECATED_API NPY_1_23_API_VERSION
 #define NPY_TARGET_VERSION NPY_1_23_API_VERSION
@@ -68,10 +65,8 @@ plain_array_free(void *context, void *block, size_t Py_UNUSED(size))
 void
 plain_malloc_for_python(void)
 {
-    PyMemAllocatorEx objects = {NULL, zeroed_malloc, plain_calloc,
-                                plain_realloc, plain_free};
-    PyMemAllocatorEx others = {NULL, plain_malloc, plain_calloc, plain_realloc,
-                               plain_free};
+    PyMemAllocatorEx objects = {NULL, zeroed_malloc, plain_calloc, plain_realloc, plain_free};
+    PyMemAllocatorEx others = {NULL, plain_malloc, plain_calloc, plain_realloc, plain_free};
 
     if (PyMem_SetAllocator == NULL || Py_IsInitialized()) {
         return;
@@ -86,9 +81,8 @@ static PyDataMem_Handler plain_arrays = {
     {NULL, plain_malloc, plain_calloc, plain_realloc, plain_array_free},
 };
 
-/* For the calling thread: NumPy on its own keeps small freed arrays for the
- * next ones, so that using one after its end would go unseen. 0, or -1 with
- * an exception. */
+/* For the calling thread: NumPy on its own keeps small freed arrays for the next ones, so that
+ * using one after its end would go unseen. 0, or -1 with an exception. */
 int
 plain_malloc_for_numpy(void)
 {

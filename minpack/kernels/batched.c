@@ -4,8 +4,8 @@
 
 #ifdef HAVE_X86_VARIANTS
 /* batched_qr.c compiled for AVX2. Vectors of eight are no faster. */
-int kernel_batched_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt,
-                           double *norms, double *work);
+int kernel_batched_qr_avx2(int m, int n, double *a, double *rhs, int *ipvt, double *norms,
+                           double *work);
 #endif
 
 int
@@ -21,8 +21,7 @@ batched_width(int isa)
 }
 
 int
-batched_qr(int isa, int m, int n, double *a, double *rhs, int *ipvt,
-           double *norms, double *work)
+batched_qr(int isa, int m, int n, double *a, double *rhs, int *ipvt, double *norms, double *work)
 {
 #ifdef HAVE_X86_VARIANTS
     if (isa > 0) {

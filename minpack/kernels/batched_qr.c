@@ -1,11 +1,10 @@
-/* qrfac_ with pivoting for several matrices at a time, as many as a vector has
- * elements. In C, because Fortran has no word for a vector, and what GCC makes
- * of loops over matrices is slower than one matrix after another.
+/* qrfac_ with pivoting for several matrices at a time, as many as a vector has elements. In C,
+ * because Fortran has no word for a vector, and what GCC makes of loops over matrices is slower
+ * than one matrix after another.
  *
- * For each matrix the sums and the roundings are those of qrfac_, and so are
- * its bits. What is rare, a column of zeros, magnitudes beside the usual, a
- * norm that has to be computed afresh, is left to qrfac_.
- */
+ * For each matrix the sums and the roundings are those of qrfac_, and so are its bits. What is
+ * rare, a column of zeros, magnitudes beside the usual, a norm that has to be computed afresh, is
+ * left to qrfac_. */
 #include "machine.h"
 #include "operations.h"
 #include "vector.h"
@@ -14,8 +13,8 @@
 
 typedef long long Mask __attribute__((vector_size(WIDTH * sizeof(long long))));
 
-/* The factors of all matrices: element (i, j) of matrix b is
- * a[(j*m + i)*WIDTH + b], the others likewise. */
+/* The factors of all matrices: element (i, j) of matrix b is a[(j*m + i)*WIDTH + b], the others
+ * likewise. */
 typedef struct {
     Vector *a;
     double *rdiag, *reference;
@@ -63,9 +62,8 @@ magnitude(Vector x)
     return (Vector)((Mask)x & ~sign);
 }
 
-/* The norms of vectors of m components. Whether these have nothing but medium
- * components and zeros, and are not all zero. A NaN shows in the sum of
- * squares alone. */
+/* The norms of vectors of m components. Whether these have nothing but medium components and zeros,
+ * and are not all zero. A NaN shows in the sum of squares alone. */
 static int
 batched_norms(int m, const Vector *x, Vector *norms)
 {
@@ -82,12 +80,11 @@ batched_norms(int m, const Vector *x, Vector *norms)
     }
     *norms = root(medium);
     return all_set(lowest > broadcast(SMALLEST_MEDIUM)) &&
-           all_set(highest < broadcast(LARGEST_MEDIUM / m)) &&
-           all_set(medium > zero);
+           all_set(highest < broadcast(LARGEST_MEDIUM / m)) && all_set(medium > zero);
 }
 
-/* Exchange in each matrix column j with the first of the columns from j on
- * whose remaining norm is largest. */
+/* Exchange in each matrix column j with the first of the columns from j on whose remaining norm is
+ * largest. */
 static void
 bring_largest_forward(int m, int n, int j, const Factors *to)
 {
@@ -122,8 +119,7 @@ bring_largest_forward(int m, int n, int j, const Factors *to)
     }
 }
 
-/* Apply the reflections I - u*u'/u(1) to two vectors of each matrix, which
- * may be the same. */
+/* Apply the reflections I - u*u'/u(1) to two vectors of each matrix, which may be the same. */
 static void
 reflect_pair(int m, const Vector *u, Vector *x, Vector *y)
 {
@@ -145,8 +141,7 @@ reflect_pair(int m, const Vector *u, Vector *x, Vector *y)
     }
 }
 
-/* Take row j off the remaining norms; whether none has to be computed afresh.
- */
+/* Take row j off the remaining norms; whether none has to be computed afresh. */
 static int
 downdate_norms(int m, int n, int j, const Factors *to)
 {
@@ -168,11 +163,10 @@ downdate_norms(int m, int n, int j, const Factors *to)
     return all_set(usual);
 }
 
-/* Factor WIDTH matrices, and apply the reflections to a right-hand side of
- * each. Whether that was done; if not, nothing of the outputs is of use. */
+/* Factor WIDTH matrices, and apply the reflections to a right-hand side of each. Whether that was
+ * done; if not, nothing of the outputs is of use. */
 int
-kernel_batched_qr(int m, int n, double *a, double *rhs, int *ipvt,
-                  double *norms, double *work)
+kernel_batched_qr(int m, int n, double *a, double *rhs, int *ipvt, double *norms, double *work)
 {
     const Factors to = {(Vector *)a, norms, work, ipvt};
     Vector *rdiag = (Vector *)norms, *acnorm = rdiag + n;

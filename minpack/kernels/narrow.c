@@ -3,9 +3,8 @@
 #include "operations.h"
 
 TEMPLATE void
-first(int cols, int rows, const double *restrict v, const double *restrict c,
-      ptrdiff_t ldc, double *restrict square, double *restrict s,
-      double *restrict squares)
+first(int cols, int rows, const double *restrict v, const double *restrict c, ptrdiff_t ldc,
+      double *restrict square, double *restrict s, double *restrict squares)
 {
     const int halved = cols < 3;
     const ptrdiff_t count = rows_of(rows, halved);
@@ -51,11 +50,11 @@ first(int cols, int rows, const double *restrict v, const double *restrict c,
     }
 }
 
-/* The products of v with itself and with some columns, and their sums of
- * squares: what is known before anything is reduced. */
+/* The products of v with itself and with some columns, and their sums of squares: what is known
+ * before anything is reduced. */
 void
-kernel_first(int cols, int rows, const double *v, const double *c, int ldc,
-             double *square, double *s, double *squares)
+kernel_first(int cols, int rows, const double *v, const double *c, int ldc, double *square,
+             double *s, double *squares)
 {
     switch (cols) {
     case 1:
@@ -70,13 +69,12 @@ kernel_first(int cols, int rows, const double *v, const double *c, int ldc,
 }
 
 TEMPLATE void
-second(int cols, int rows, double w, double *restrict c, ptrdiff_t ldc,
-       double *restrict along, double *restrict s)
+second(int cols, int rows, double w, double *restrict c, ptrdiff_t ldc, double *restrict along,
+       double *restrict s)
 {
     const int halved = cols < 3;
     const ptrdiff_t count = rows_of(rows, halved);
-    const double *v = c, *c1 = c + 2 * ldc, *c2 = c1 + ldc, *c3 = c2 + ldc,
-                 *c4 = c3 + ldc;
+    const double *v = c, *c1 = c + 2 * ldc, *c2 = c1 + ldc, *c3 = c2 + ldc, *c4 = c3 + ldc;
     double *u = c + ldc;
     double sv = 0, s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0;
     double zv = 0, z0 = 0, z1 = 0, z2 = 0;
@@ -125,11 +123,10 @@ second(int cols, int rows, double w, double *restrict c, ptrdiff_t ldc,
     }
 }
 
-/* Take a multiple of the first column off the second, and form the products of
- * this one with the first, with itself and with the `cols` that follow. */
+/* Take a multiple of the first column off the second, and form the products of this one with the
+ * first, with itself and with the `cols` that follow. */
 void
-kernel_second(int cols, int rows, double w, double *c, int ldc, double *along,
-              double *s)
+kernel_second(int cols, int rows, double w, double *c, int ldc, double *along, double *s)
 {
     switch (cols) {
     case 1:
@@ -146,17 +143,16 @@ kernel_second(int cols, int rows, double w, double *c, int ldc, double *along,
     }
 }
 
-/* What is common to the next two: the weights of the two columns that are
- * taken off, those columns, and which one products are formed with. That may
- * be the first of the others themselves, and then these need not be kept. */
+/* What is common to the next two: the weights of the two columns that are taken off, those columns,
+ * and which one products are formed with. That may be the first of the others themselves, and then
+ * these need not be kept. */
 typedef struct {
     const double *w1, *w2, *v, *x;
     enum { WITH_FIRST, WITH_FIRST_ALONE, WITH_OTHER } how;
 } Pair;
 
 TEMPLATE void
-pair(int cols, int rows, const Pair by, double *restrict c, ptrdiff_t ld,
-     double *restrict s)
+pair(int cols, int rows, const Pair by, double *restrict c, ptrdiff_t ld, double *restrict s)
 {
     const int halved = cols == 2;
     const ptrdiff_t count = rows_of(rows, halved);
@@ -211,12 +207,11 @@ pair(int cols, int rows, const Pair by, double *restrict c, ptrdiff_t ld,
     }
 }
 
-/* Take multiples of the first two columns off those that follow, and form the
- * products of the first of these with all of them. Two that are the last need
- * not be kept. */
+/* Take multiples of the first two columns off those that follow, and form the products of the first
+ * of these with all of them. Two that are the last need not be kept. */
 void
-kernel_pair(int cols, int rows, const double *w1, const double *w2, double *c,
-            int ldc, double *s, int keep)
+kernel_pair(int cols, int rows, const double *w1, const double *w2, double *c, int ldc, double *s,
+            int keep)
 {
     const Pair by = {w1, w2, c, 0, WITH_FIRST};
     double *others = c + 2 * (ptrdiff_t)ldc;
@@ -227,8 +222,7 @@ kernel_pair(int cols, int rows, const double *w1, const double *w2, double *c,
             pair(2, rows, by, others, ldc, s);
         }
         else {
-            pair(2, rows, (Pair){w1, w2, c, 0, WITH_FIRST_ALONE}, others, ldc,
-                 s);
+            pair(2, rows, (Pair){w1, w2, c, 0, WITH_FIRST_ALONE}, others, ldc, s);
         }
         break;
     case 3:
@@ -241,8 +235,8 @@ kernel_pair(int cols, int rows, const double *w1, const double *w2, double *c,
 
 /* The same for three more columns, of which the products with x are formed. */
 void
-kernel_pair_more(int rows, const double *w1, const double *w2, const double *v,
-                 const double *x, double *c, int ldc, double *s)
+kernel_pair_more(int rows, const double *w1, const double *w2, const double *v, const double *x,
+                 double *c, int ldc, double *s)
 {
     pair(3, rows, (Pair){w1, w2, v, x, WITH_OTHER}, c, ldc, s);
 }

@@ -1,8 +1,6 @@
-/* How the rows of a matrix get into a block of columns for the blocked
- * factorisations: nothing is computed but differences. In C, because Fortran
- * has no words for the two things that count here: fetching what is needed
- * soon, and exchanging the elements of vectors.
- */
+/* How the rows of a matrix get into a block of columns for the blocked factorisations: nothing is
+ * computed but differences. In C, because Fortran has no words for the two things that count here:
+ * fetching what is needed soon, and exchanging the elements of vectors. */
 #include "columns.h"
 #include "fetch.h"
 #include "operations.h"
@@ -21,9 +19,8 @@ at(const double *place)
     return (const Four *)place;
 }
 
-/* Four rows of four elements, `down` apart, become four columns, `ldb` apart.
- * Where vectors hold two, exchanging elements of four takes a detour through
- * memory. */
+/* Four rows of four elements, `down` apart, become four columns, `ldb` apart. Where vectors hold
+ * two, exchanging elements of four takes a detour through memory. */
 static inline void
 turn(const double *a, int64_t down, double *b, int64_t ldb)
 {
@@ -54,8 +51,7 @@ turn(const double *a, int64_t down, double *b, int64_t ldb)
 
 /* Copy rows without gaps between their elements, `down` apart. */
 void
-kernel_pack_rows(int rows, int n, const double *a, int64_t down, double *b,
-                 int ldb)
+kernel_pack_rows(int rows, int n, const double *a, int64_t down, double *b, int ldb)
 {
     const int64_t lead = ldb;
     int i = 0;
@@ -83,8 +79,8 @@ kernel_pack_rows(int rows, int n, const double *a, int64_t down, double *b,
     }
 }
 
-/* Where columns lie: the first one and how far right of it the next one is;
- * or places of their own, and how many elements come before. */
+/* Where columns lie: the first one and how far right of it the next one is; or places of their own,
+ * and how many elements come before. */
 typedef struct {
     const double *a;
     int64_t right;
@@ -95,14 +91,12 @@ typedef struct {
 TEMPLATE const double *
 column(const Columns from, int k)
 {
-    return from.points != 0 ? from.points[k] + from.before
-                            : from.a + k * from.right;
+    return from.points != 0 ? from.points[k] + from.before : from.a + k * from.right;
 }
 
 /* Copy some of them, less f where there is one. */
 TEMPLATE void
-copy_columns(int rows, int cols, const Columns from, const double *f,
-             double *b, int64_t lead)
+copy_columns(int rows, int cols, const Columns from, const double *f, double *b, int64_t lead)
 {
     const int64_t ahead = PREFETCH_PACK / cols;
     int i = 0;
@@ -140,8 +134,7 @@ side_by_side(int columns)
 
 /* Copy columns without gaps between their elements, `right` apart. */
 void
-kernel_pack_columns(int rows, int n, const double *a, int64_t right, double *b,
-                    int ldb)
+kernel_pack_columns(int rows, int n, const double *a, int64_t right, double *b, int ldb)
 {
     const int64_t lead = ldb;
 
@@ -154,8 +147,8 @@ kernel_pack_columns(int rows, int n, const double *a, int64_t right, double *b,
 
 /* Copy what columns anywhere are above f, from the row behind `before` on. */
 void
-kernel_pack_differences(int rows, int n, const double *const *points,
-                        int before, const double *f, double *b, int ldb)
+kernel_pack_differences(int rows, int n, const double *const *points, int before, const double *f,
+                        double *b, int ldb)
 {
     const int64_t lead = ldb;
 

@@ -1,14 +1,11 @@
-/* The inner loops of the blocked factorisations: products of columns, and
- * updates of columns by others. A tile is four columns of reflections, V,
- * against one to three of what they act on, C.
- */
+/* The inner loops of the blocked factorisations: products of columns, and updates of columns by
+ * others. A tile is four columns of reflections, V, against one to three of what they act on, C. */
 #include "columns.h"
 #include "operations.h"
 
 TEMPLATE void
-dots(int cols, int rows, const double *restrict v, ptrdiff_t ldv,
-     const double *restrict c, ptrdiff_t ldc, double *restrict w,
-     ptrdiff_t ldw)
+dots(int cols, int rows, const double *restrict v, ptrdiff_t ldv, const double *restrict c,
+     ptrdiff_t ldc, double *restrict w, ptrdiff_t ldw)
 {
     const int halved = cols == 1;
     const ptrdiff_t count = rows_of(rows, halved);
@@ -19,8 +16,8 @@ dots(int cols, int rows, const double *restrict v, ptrdiff_t ldv,
     double s13 = 0, s23 = 0, s33 = 0, s43 = 0;
     double z1 = 0, z2 = 0, z3 = 0, z4 = 0;
 
-#pragma omp simd reduction(+ : s11, s21, s31, s41, s12, s22, s32, s42, s13,   \
-                               s23, s33, s43, z1, z2, z3, z4)
+#pragma omp simd reduction(+ : s11, s21, s31, s41, s12, s22, s32, s42, s13, s23, s33, s43, z1, z2, \
+                               z3, z4)
     for (ptrdiff_t i = 0; i < count; i++) {
         s11 += v1[i] * c1[i];
         s21 += v2[i] * c1[i];
@@ -65,8 +62,8 @@ dots(int cols, int rows, const double *restrict v, ptrdiff_t ldv,
 
 /* W = V'*C: the first four rows of W. */
 void
-kernel_dots(int cols, int rows, const double *v, int ldv, const double *c,
-            int ldc, double *w, int ldw)
+kernel_dots(int cols, int rows, const double *v, int ldv, const double *c, int ldc, double *w,
+            int ldw)
 {
     switch (cols) {
     case 1:
@@ -88,9 +85,8 @@ kernel_dots_first(int rows, const double *v, int ldv, double *w)
 }
 
 TEMPLATE void
-update(int cols, int rows, const double *restrict v, ptrdiff_t ldv,
-       const double *restrict w, ptrdiff_t ldw, double *restrict c,
-       ptrdiff_t ldc)
+update(int cols, int rows, const double *restrict v, ptrdiff_t ldv, const double *restrict w,
+       ptrdiff_t ldw, double *restrict c, ptrdiff_t ldc)
 {
     const ptrdiff_t count = rows_of(rows, 0);
     const double *v1 = v, *v2 = v + ldv, *v3 = v2 + ldv, *v4 = v3 + ldv;
@@ -113,8 +109,8 @@ update(int cols, int rows, const double *restrict v, ptrdiff_t ldv,
 
 /* C = C - V*W, with the first four rows of W. */
 void
-kernel_update(int cols, int rows, const double *v, int ldv, const double *w,
-              int ldw, double *c, int ldc)
+kernel_update(int cols, int rows, const double *v, int ldv, const double *w, int ldw, double *c,
+              int ldc)
 {
     switch (cols) {
     case 1:
@@ -129,8 +125,8 @@ kernel_update(int cols, int rows, const double *v, int ldv, const double *w,
 }
 
 TEMPLATE void
-reflect(int cols, int rows, double factor, const double *restrict w,
-        double *restrict c, ptrdiff_t ldc, double *restrict s)
+reflect(int cols, int rows, double factor, const double *restrict w, double *restrict c,
+        ptrdiff_t ldc, double *restrict s)
 {
     const ptrdiff_t count = rows_of(rows, 1);
     double *c0 = c, *c1 = c + ldc, *c2 = c1 + ldc, *c3 = c2 + ldc;
@@ -174,11 +170,10 @@ reflect(int cols, int rows, double factor, const double *restrict w,
     }
 }
 
-/* Scale the first column, v, take v*w' off those that follow, and form the
- * products of the first of these with all of them. */
+/* Scale the first column, v, take v*w' off those that follow, and form the products of the first of
+ * these with all of them. */
 void
-kernel_reflect(int cols, int rows, double factor, const double *w, double *c,
-               int ldc, double *s)
+kernel_reflect(int cols, int rows, double factor, const double *w, double *c, int ldc, double *s)
 {
     switch (cols) {
     case 1:
@@ -192,11 +187,10 @@ kernel_reflect(int cols, int rows, double factor, const double *w, double *c,
     }
 }
 
-/* Scale the last of four columns, and form the products of the columns 1,2;
- * 1,3; 2,3; 1,4; 2,4; 3,4. */
+/* Scale the last of four columns, and form the products of the columns 1,2; 1,3; 2,3; 1,4; 2,4;
+ * 3,4. */
 void
-kernel_gram(int rows, double factor, double *restrict v, int ldv,
-            double *restrict g)
+kernel_gram(int rows, double factor, double *restrict v, int ldv, double *restrict g)
 {
     const ptrdiff_t count = rows_of(rows, 0);
     double *v1 = v, *v2 = v + ldv, *v3 = v2 + ldv, *v4 = v3 + ldv;

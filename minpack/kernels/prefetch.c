@@ -1,8 +1,6 @@
-/* Memory that is needed soon is fetched by the program itself, in portions
- * between the passes over a block. The processor does it for whoever runs
- * through memory from beginning to end, but here a few kilobytes are read,
- * then worked on for as long as reading takes, then the next ones read.
- */
+/* Memory that is needed soon is fetched by the program itself, in portions between the passes over
+ * a block. The processor does it for whoever runs through memory from beginning to end, but here a
+ * few kilobytes are read, then worked on for as long as reading takes, then the next ones read. */
 #include "fetch.h"
 #include "operations.h"
 #include "tuning.h"
@@ -19,8 +17,8 @@ plan_pieces(Prefetch *plan, int times, int pieces, int64_t length)
 
 /* Fetch rows of a matrix in so many portions. */
 void
-kernel_prefetch_rows(Prefetch *plan, int times, int rows, int n,
-                     const double *a, const int64_t strides[2])
+kernel_prefetch_rows(Prefetch *plan, int times, int rows, int n, const double *a,
+                     const int64_t strides[2])
 {
     plan->first = a;
     plan->points = 0;
@@ -30,8 +28,7 @@ kernel_prefetch_rows(Prefetch *plan, int times, int rows, int n,
     }
     else {
         /* The gaps between rows must not be much of it. */
-        int dense =
-            strides[1] == 1 && strides[0] > 0 && strides[0] <= 2 * (int64_t)n;
+        int dense = strides[1] == 1 && strides[0] > 0 && strides[0] <= 2 * (int64_t)n;
 
         plan_pieces(plan, times, 1, dense ? rows * strides[0] : 0);
     }
@@ -39,8 +36,8 @@ kernel_prefetch_rows(Prefetch *plan, int times, int rows, int n,
 
 /* As kernel_prefetch_rows, where each column has a place of its own. */
 void
-kernel_prefetch_points(Prefetch *plan, int times, int rows, int n,
-                       const double *const *points, int before)
+kernel_prefetch_points(Prefetch *plan, int times, int rows, int n, const double *const *points,
+                       int before)
 {
     plan->points = points;
     plan->step = before;
@@ -54,9 +51,8 @@ kernel_prefetch_some(Prefetch *plan)
     int left = plan->portion;
 
     while (left > 0 && plan->piece < plan->pieces) {
-        const double *from = plan->points != 0
-                                 ? plan->points[plan->piece] + plan->step
-                                 : plan->first + plan->piece * plan->step;
+        const double *from = plan->points != 0 ? plan->points[plan->piece] + plan->step
+                                               : plan->first + plan->piece * plan->step;
 
         for (; left > 0 && plan->line < plan->lines; left--, plan->line++) {
             fetch(from, (int64_t)plan->line * CACHE_LINE);

@@ -9,8 +9,7 @@
 #define WIDTH 2
 #endif
 
-#define VECTOR(width)                                                         \
-    __attribute__((vector_size(width * sizeof(double)), aligned(8), may_alias))
+#define VECTOR(width) __attribute__((vector_size(width * sizeof(double)), aligned(8), may_alias))
 
 typedef double Two VECTOR(2);
 typedef double Four VECTOR(4);

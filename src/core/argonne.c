@@ -1,7 +1,6 @@
-/* MINPACK hands the caller's `m` by reference to every FCN call. It is given
- * &one->fit.m, so a callback finds its fit from that address: there is no
- * global, thread-local or closure, and fits may nest and run in any number of
- * threads. */
+/* MINPACK hands the caller's `m` by reference to every FCN call. It is given &one->fit.m, so a
+ * callback finds its fit from that address: there is no global, thread-local or closure, and fits
+ * may nest and run in any number of threads. */
 #include "argonne.h"
 
 #include <stddef.h>
@@ -11,40 +10,33 @@
 #include "fit/finite.h"
 #include "user/answers.h"
 
-/* FCN of lmdif_: residuals at x to fvec. *iflag is 1, or 2 for a difference;
- * set it negative to stop the solver. */
-typedef void residual_fcn(const int *m, const int *n, const double *x,
-                          double *fvec, int *iflag);
+/* FCN of lmdif_: residuals at x to fvec. *iflag is 1, or 2 for a difference; set it negative to
+ * stop the solver. */
+typedef void residual_fcn(const int *m, const int *n, const double *x, double *fvec, int *iflag);
 
 /* FCN of lmder_: *iflag 1 wants residuals in fvec, 2 the Jacobian in fjac. */
-typedef void jacobian_fcn(const int *m, const int *n, const double *x,
-                          double *fvec, double *fjac, const int *ldfjac,
-                          int *iflag);
+typedef void jacobian_fcn(const int *m, const int *n, const double *x, double *fvec, double *fjac,
+                          const int *ldfjac, int *iflag);
 
-void lmdif_(residual_fcn *fcn, const int *m, const int *n, double *x,
-            double *fvec, const double *ftol, const double *xtol,
-            const double *gtol, const int *maxfev, const double *epsfcn,
-            double *diag, const int *mode, const double *factor,
-            const int *nprint, int *info, int *nfev, double *fjac,
-            const int *ldfjac, int *ipvt, double *qtf, double *wa1,
-            double *wa2, double *wa3, double *wa4);
-
-void lmder_(jacobian_fcn *fcn, const int *m, const int *n, double *x,
-            double *fvec, double *fjac, const int *ldfjac, const double *ftol,
-            const double *xtol, const double *gtol, const int *maxfev,
-            double *diag, const int *mode, const double *factor,
-            const int *nprint, int *info, int *nfev, int *njev, int *ipvt,
+void lmdif_(residual_fcn *fcn, const int *m, const int *n, double *x, double *fvec,
+            const double *ftol, const double *xtol, const double *gtol, const int *maxfev,
+            const double *epsfcn, double *diag, const int *mode, const double *factor,
+            const int *nprint, int *info, int *nfev, double *fjac, const int *ldfjac, int *ipvt,
             double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
+
+void lmder_(jacobian_fcn *fcn, const int *m, const int *n, double *x, double *fvec, double *fjac,
+            const int *ldfjac, const double *ftol, const double *xtol, const double *gtol,
+            const int *maxfev, double *diag, const int *mode, const double *factor,
+            const int *nprint, int *info, int *nfev, int *njev, int *ipvt, double *qtf, double *wa1,
+            double *wa2, double *wa3, double *wa4);
 
 static One *
 one_of(const int *m)
 {
-    return (One *)((char *)(uintptr_t)m - offsetof(One, fit) -
-                   offsetof(Fit, m));
+    return (One *)((char *)(uintptr_t)m - offsetof(One, fit) - offsetof(Fit, m));
 }
 
-/* Residuals at x to f: whether they are finite, or -1 where the fit is to end.
- */
+/* Residuals at x to f: whether they are finite, or -1 where the fit is to end. */
 static int
 evaluate(One *one, const double *x, double *f, int iflag)
 {
@@ -98,8 +90,7 @@ static int
 answer_residuals(One *one, const double *x, double *f)
 {
     const int at_start = one->fit.lm.request == LM_RESIDUAL;
-    int status =
-        at_start ? answer_start(one, x, f) : answer_trial(one, x, f);
+    int status = at_start ? answer_start(one, x, f) : answer_trial(one, x, f);
 
     if (status == 0) {
         memcpy(one->fit.lm.more, x, (size_t)one->fit.lm.n * sizeof(double));
@@ -134,8 +125,7 @@ copy_jacobian(One *one, const double *x, double *fjac)
     if (result == NULL) {
         return -1;
     }
-    array = answers_jacobian(result, call->dfun, one->fit.m, one->fit.lm.n,
-                             call->col_deriv);
+    array = answers_jacobian(result, call->dfun, one->fit.m, one->fit.lm.n, call->col_deriv);
     if (array != NULL) {
         Matrix matrix = answers_matrix_of(array, call->col_deriv);
 
@@ -173,31 +163,27 @@ take_gil(One *one)
 }
 
 static void
-difference_fcn(const int *m, const int *Py_UNUSED(n), const double *x,
-               double *fvec, int *iflag)
+difference_fcn(const int *m, const int *Py_UNUSED(n), const double *x, double *fvec, int *iflag)
 {
     One *one = one_of(m);
     int status;
 
     take_gil(one);
-    status = *iflag == 2 ? answer_difference(one, x, fvec)
-                         : answer_residuals(one, x, fvec);
+    status = *iflag == 2 ? answer_difference(one, x, fvec) : answer_residuals(one, x, fvec);
     if (status < 0) {
         *iflag = -1;
     }
 }
 
 static void
-derivative_fcn(const int *m, const int *Py_UNUSED(n), const double *x,
-               double *fvec, double *fjac, const int *Py_UNUSED(ldfjac),
-               int *iflag)
+derivative_fcn(const int *m, const int *Py_UNUSED(n), const double *x, double *fvec, double *fjac,
+               const int *Py_UNUSED(ldfjac), int *iflag)
 {
     One *one = one_of(m);
     int status;
 
     take_gil(one);
-    status = *iflag == 2 ? answer_jacobian(one, x, fvec, fjac)
-                         : answer_residuals(one, x, fvec);
+    status = *iflag == 2 ? answer_jacobian(one, x, fvec, fjac) : answer_residuals(one, x, fvec);
     if (status < 0) {
         *iflag = -1;
     }
@@ -213,18 +199,16 @@ argonne_run(One *one)
     int nfev, njev;
 
     if (one->call.dfun == NULL) {
-        lmdif_(difference_fcn, &fit->m, &lm->n, lm->x, fit->f, &options->ftol,
-               &options->xtol, &options->gtol, &options->maxfev,
-               &options->epsfcn, lm->diag, &options->mode, &options->factor,
-               &nprint, &lm->info, &nfev, fit->jacobian, &fit->m, lm->ipvt,
+        lmdif_(difference_fcn, &fit->m, &lm->n, lm->x, fit->f, &options->ftol, &options->xtol,
+               &options->gtol, &options->maxfev, &options->epsfcn, lm->diag, &options->mode,
+               &options->factor, &nprint, &lm->info, &nfev, fit->jacobian, &fit->m, lm->ipvt,
                lm->qtf, lm->acnorm, lm->step, lm->work, fit->f_trial);
     }
     else {
-        lmder_(derivative_fcn, &fit->m, &lm->n, lm->x, fit->f, fit->jacobian,
-               &fit->m, &options->ftol, &options->xtol, &options->gtol,
-               &options->maxfev, lm->diag, &options->mode, &options->factor,
-               &nprint, &lm->info, &nfev, &njev, lm->ipvt, lm->qtf, lm->acnorm,
-               lm->step, lm->work, fit->f_trial);
+        lmder_(derivative_fcn, &fit->m, &lm->n, lm->x, fit->f, fit->jacobian, &fit->m,
+               &options->ftol, &options->xtol, &options->gtol, &options->maxfev, lm->diag,
+               &options->mode, &options->factor, &nprint, &lm->info, &nfev, &njev, lm->ipvt,
+               lm->qtf, lm->acnorm, lm->step, lm->work, fit->f_trial);
     }
     if (fit->not_finite) {
         return 0;

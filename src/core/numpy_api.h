@@ -1,6 +1,5 @@
-/* Python.h and NumPy's C API, the same way in every file. The module file
- * defines PYMINPACK_IMPORT_ARRAY and fetches the table; the others share it.
- */
+/* Python.h and NumPy's C API, the same way in every file. The module file defines
+ * PYMINPACK_IMPORT_ARRAY and fetches the table; the others share it. */
 #ifndef PYMINPACK_NUMPY_API_H
 #define PYMINPACK_NUMPY_API_H
 

@@ -18,8 +18,8 @@ types_state(PyObject *module)
 /* Make the type and add it to the module. 0, or -1 with an exception. */
 int types_add(PyObject *module, PyType_Spec *spec);
 
-/* The name of an object's type without its module, for messages; valid as long
- * as the type lives. */
+/* The name of an object's type without its module, for messages; valid as long as the type lives.
+ */
 const char *types_name(PyObject *object);
 
 #endif /* PYMINPACK_TYPES_H */

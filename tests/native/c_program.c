@@ -1,29 +1,23 @@
-/* A C program as MINPACK-1 users write them: it declares the Fortran routines
- * itself and knows nothing of where they come from. It prints every result to
- * the last bit. */
+/* A C program as MINPACK-1 users write them: it declares the Fortran routines itself and knows
+ * nothing of where they come from. It prints every result to the last bit. */
 #include <math.h>
 #include <stdio.h>
 
 #define M 12
 #define N 3
 
-typedef void differences_fcn(int *m, int *n, double *x, double *fvec,
+typedef void differences_fcn(int *m, int *n, double *x, double *fvec, int *iflag);
+typedef void derivatives_fcn(int *m, int *n, double *x, double *fvec, double *fjac, int *ldfjac,
                              int *iflag);
-typedef void derivatives_fcn(int *m, int *n, double *x, double *fvec,
-                             double *fjac, int *ldfjac, int *iflag);
 
-extern void lmdif_(differences_fcn *fcn, int *m, int *n, double *x,
-                   double *fvec, double *ftol, double *xtol, double *gtol,
-                   int *maxfev, double *epsfcn, double *diag, int *mode,
-                   double *factor, int *nprint, int *info, int *nfev,
-                   double *fjac, int *ldfjac, int *ipvt, double *qtf,
-                   double *wa1, double *wa2, double *wa3, double *wa4);
-extern void lmdif1_(differences_fcn *fcn, int *m, int *n, double *x,
-                    double *fvec, double *tol, int *info, int *iwa, double *wa,
-                    int *lwa);
-extern void lmder1_(derivatives_fcn *fcn, int *m, int *n, double *x,
-                    double *fvec, double *fjac, int *ldfjac, double *tol,
-                    int *info, int *ipvt, double *wa, int *lwa);
+extern void lmdif_(differences_fcn *fcn, int *m, int *n, double *x, double *fvec, double *ftol,
+                   double *xtol, double *gtol, int *maxfev, double *epsfcn, double *diag, int *mode,
+                   double *factor, int *nprint, int *info, int *nfev, double *fjac, int *ldfjac,
+                   int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
+extern void lmdif1_(differences_fcn *fcn, int *m, int *n, double *x, double *fvec, double *tol,
+                    int *info, int *iwa, double *wa, int *lwa);
+extern void lmder1_(derivatives_fcn *fcn, int *m, int *n, double *x, double *fvec, double *fjac,
+                    int *ldfjac, double *tol, int *info, int *ipvt, double *wa, int *lwa);
 extern double enorm_(int *n, double *x);
 extern double dpmpar_(int *i);
 
@@ -45,8 +39,8 @@ residuals(int *m, int *n, double *x, double *fvec, int *iflag)
 }
 
 static void
-residuals_or_jacobian(int *m, int *n, double *x, double *fvec, double *fjac,
-                      int *ldfjac, int *iflag)
+residuals_or_jacobian(int *m, int *n, double *x, double *fvec, double *fjac, int *ldfjac,
+                      int *iflag)
 {
     if (*iflag == 1) {
         residuals(m, n, x, fvec, iflag);
@@ -66,8 +60,8 @@ print_fit(const char *routine, int info, double *x, double *fvec)
 {
     int m = M;
 
-    printf("%s info = %d x = %a %a %a |f| = %a\n", routine, info, x[0], x[1],
-           x[2], enorm_(&m, fvec));
+    printf("%s info = %d x = %a %a %a |f| = %a\n", routine, info, x[0], x[1], x[2],
+           enorm_(&m, fvec));
 }
 
 static void
@@ -79,12 +73,11 @@ run_lmdif(void)
     double factor = 10.0, diag[N] = {1.0, 10.0, 2.0}, x[N] = {1.0, 1.0, 0.0};
     double fvec[M], fjac[M * N], qtf[N], wa1[N], wa2[N], wa3[N], wa4[M];
 
-    lmdif_(residuals, &m, &n, x, fvec, &ftol, &xtol, &gtol, &maxfev, &epsfcn,
-           diag, &mode, &factor, &nprint, &info, &nfev, fjac, &ldfjac, ipvt,
-           qtf, wa1, wa2, wa3, wa4);
+    lmdif_(residuals, &m, &n, x, fvec, &ftol, &xtol, &gtol, &maxfev, &epsfcn, diag, &mode, &factor,
+           &nprint, &info, &nfev, fjac, &ldfjac, ipvt, qtf, wa1, wa2, wa3, wa4);
     print_fit("lmdif", info, x, fvec);
-    printf("nfev = %d ipvt = %d %d %d qtf = %a %a %a\n", nfev, ipvt[0],
-           ipvt[1], ipvt[2], qtf[0], qtf[1], qtf[2]);
+    printf("nfev = %d ipvt = %d %d %d qtf = %a %a %a\n", nfev, ipvt[0], ipvt[1], ipvt[2], qtf[0],
+           qtf[1], qtf[2]);
 }
 
 static void
@@ -100,8 +93,7 @@ run_easy_drivers(void)
 
     x[0] = x[1] = 1.0;
     x[2] = 0.0;
-    lmder1_(residuals_or_jacobian, &m, &n, x, fvec, fjac, &ldfjac, &tol, &info,
-            ipvt, wa, &lwa);
+    lmder1_(residuals_or_jacobian, &m, &n, x, fvec, fjac, &ldfjac, &tol, &info, ipvt, wa, &lwa);
     print_fit("lmder1", info, x, fvec);
 }
 

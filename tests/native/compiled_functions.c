@@ -1,6 +1,6 @@
-/* What a user of pyminpack.compiled may write: residuals of b1*exp(-b2*t) + b3
- * with the data t, y, one behind the other, and functions that tell what they
- * are called with. Called from Python by their names. */
+/* What a user of pyminpack.compiled may write: residuals of b1*exp(-b2*t) + b3 with the data t, y,
+ * one behind the other, and functions that tell what they are called with. Called from Python by
+ * their names. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdatomic.h>
@@ -13,30 +13,24 @@
 #define EXPORT
 #endif
 
-EXPORT int decay(void *p, int m, int n, const double *x, double *fvec,
-                 int iflag);
-EXPORT int decay_combined(void *p, int m, int n, const double *x, double *fvec,
-                          double *fjac, int ldfjac, int iflag);
-EXPORT int tell(void *p, int m, int n, const double *x, double *fvec,
+EXPORT int decay(void *p, int m, int n, const double *x, double *fvec, int iflag);
+EXPORT int decay_combined(void *p, int m, int n, const double *x, double *fvec, double *fjac,
+                          int ldfjac, int iflag);
+EXPORT int tell(void *p, int m, int n, const double *x, double *fvec, int iflag);
+EXPORT int tell_combined(void *p, int m, int n, const double *x, double *fvec, double *fjac,
+                         int ldfjac, int iflag);
+EXPORT int refuse_far(void *p, int m, int n, const double *x, double *fvec, int iflag);
+EXPORT int refuse_jacobian(void *p, int m, int n, const double *x, double *fvec, double *fjac,
+                           int ldfjac, int iflag);
+EXPORT int add_up(void *p, int m, int n, const double *x, double *fvec, int iflag);
+EXPORT int wait_for_thread(void *p, int m, int n, const double *x, double *fvec, int iflag);
+EXPORT int scripted(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+                    int iflag);
+EXPORT int bent(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
                 int iflag);
-EXPORT int tell_combined(void *p, int m, int n, const double *x, double *fvec,
-                         double *fjac, int ldfjac, int iflag);
-EXPORT int refuse_far(void *p, int m, int n, const double *x, double *fvec,
-                      int iflag);
-EXPORT int refuse_jacobian(void *p, int m, int n, const double *x,
-                           double *fvec, double *fjac, int ldfjac, int iflag);
-EXPORT int add_up(void *p, int m, int n, const double *x, double *fvec,
-                  int iflag);
-EXPORT int wait_for_thread(void *p, int m, int n, const double *x,
-                           double *fvec, int iflag);
-EXPORT int scripted(void *p, int m, int n, const double *x, double *fvec,
-                    double *fjac, int ldfjac, int iflag);
-EXPORT int bent(void *p, int m, int n, const double *x, double *fvec,
-                double *fjac, int ldfjac, int iflag);
-EXPORT int creeping(void *p, int m, int n, const double *x, double *fvec,
-                    double *fjac, int ldfjac, int iflag);
-EXPORT int meet(void *p, int m, int n, const double *x, double *fvec,
-                int iflag);
+EXPORT int creeping(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+                    int iflag);
+EXPORT int meet(void *p, int m, int n, const double *x, double *fvec, int iflag);
 
 int
 decay(void *p, int m, int n, const double *x, double *fvec, int iflag)
@@ -51,8 +45,8 @@ decay(void *p, int m, int n, const double *x, double *fvec, int iflag)
 }
 
 int
-decay_combined(void *p, int m, int n, const double *x, double *fvec,
-               double *fjac, int ldfjac, int iflag)
+decay_combined(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+               int iflag)
 {
     const double *t = p;
 
@@ -81,11 +75,11 @@ tell(void *p, int m, int n, const double *x, double *fvec, int iflag)
     return 1;
 }
 
-/* The same, and whether fjac is NULL, ldfjac and -1; with iflag 2 all of that
- * goes to fjac, with what is in fvec[6] in place of -1. */
+/* The same, and whether fjac is NULL, ldfjac and -1; with iflag 2 all of that goes to fjac, with
+ * what is in fvec[6] in place of -1. */
 int
-tell_combined(void *p, int m, int n, const double *x, double *fvec,
-              double *fjac, int ldfjac, int iflag)
+tell_combined(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+              int iflag)
 {
     double *out = iflag == 2 ? fjac : fvec;
 
@@ -107,8 +101,8 @@ refuse_far(void *p, int m, int n, const double *x, double *fvec, int iflag)
 }
 
 int
-refuse_jacobian(void *p, int m, int n, const double *x, double *fvec,
-                double *fjac, int ldfjac, int iflag)
+refuse_jacobian(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+                int iflag)
 {
     (void)fjac, (void)ldfjac;
     return iflag == 1 ? refuse_far(p, m, n, x, fvec, iflag) : -3;
@@ -126,11 +120,9 @@ add_up(void *p, int m, int n, const double *x, double *fvec, int iflag)
     return 0;
 }
 
-/* Returns when another thread has changed the first of the data, or refuses
- * after half a minute. */
+/* Returns when another thread has changed the first of the data, or refuses after half a minute. */
 int
-wait_for_thread(void *p, int m, int n, const double *x, double *fvec,
-                int iflag)
+wait_for_thread(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {
     const volatile double *data = p;
     const struct timespec millisecond = {0, 1000000};
@@ -147,8 +139,8 @@ wait_for_thread(void *p, int m, int n, const double *x, double *fvec,
     return -1;
 }
 
-/* Data begin with the number of calls so far, and at which of them what is to
- * be returned and, unless it is 0, to stand last in what is written. */
+/* Data begin with the number of calls so far, and at which of them what is to be returned and,
+ * unless it is 0, to stand last in what is written. */
 enum { CALLS, AT, STATUS, SPOIL, SCRIPT };
 
 static int
@@ -166,8 +158,7 @@ obey(double *script, double *last)
 
 /* b1/(1 + b2*t) + b3 - y: with the same bits in any language. */
 int
-scripted(void *p, int m, int n, const double *x, double *fvec, double *fjac,
-         int ldfjac, int iflag)
+scripted(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac, int iflag)
 {
     double *script = p;
     const double *t = script + SCRIPT, *y = t + m;
@@ -190,8 +181,7 @@ scripted(void *p, int m, int n, const double *x, double *fvec, double *fjac,
 
 /* s + 0.01*s*s - b where s = A*x; the data are A, column by column, and b. */
 int
-bent(void *p, int m, int n, const double *x, double *fvec, double *fjac,
-     int ldfjac, int iflag)
+bent(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac, int iflag)
 {
     const double *a = p, *b = a + (ptrdiff_t)m * n;
 
@@ -206,19 +196,17 @@ bent(void *p, int m, int n, const double *x, double *fvec, double *fjac,
             continue;
         }
         for (int j = 0; j < n; j++) {
-            fjac[i + (ptrdiff_t)j * ldfjac] =
-                (1.0 + 0.02 * s) * a[i + (ptrdiff_t)j * m];
+            fjac[i + (ptrdiff_t)j * ldfjac] = (1.0 + 0.02 * s) * a[i + (ptrdiff_t)j * m];
         }
     }
     return 0;
 }
 
-/* Data are the number of calls so far, and milliseconds. If these are 0 the
- * residual is x - 3; if not, each call takes so long, and what it returns
- * falls a little from one to the next, so that the fit has no end. */
+/* Data are the number of calls so far, and milliseconds. If these are 0 the residual is x - 3; if
+ * not, each call takes so long, and what it returns falls a little from one to the next, so that
+ * the fit has no end. */
 int
-creeping(void *p, int m, int n, const double *x, double *fvec, double *fjac,
-         int ldfjac, int iflag)
+creeping(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac, int iflag)
 {
     double *data = p;
     const struct timespec nap = {0, (long)(1e6 * data[1])};
@@ -237,8 +225,8 @@ creeping(void *p, int m, int n, const double *x, double *fvec, double *fjac,
     return 0;
 }
 
-/* Data are two ints: how many calls began, and for how many each of them
- * waits; after half a minute it refuses. */
+/* Data are two ints: how many calls began, and for how many each of them waits; after half a minute
+ * it refuses. */
 int
 meet(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {

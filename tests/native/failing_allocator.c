@@ -1,6 +1,5 @@
-/* A Python module that refuses memory: NumPy's for the data of arrays, request
- * by request, and Python's for blocks of one size. For tests, of one thread.
- */
+/* A Python module that refuses memory: NumPy's for the data of arrays, request by request, and
+ * Python's for blocks of one size. For tests, of one thread. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -24,8 +23,7 @@ static int
 is_refused(Requests *count)
 {
     count->requests++;
-    return count->requests > count->start &&
-           (count->stop == 0 || count->requests <= count->stop);
+    return count->requests > count->start && (count->stop == 0 || count->requests <= count->stop);
 }
 
 static void *
@@ -81,11 +79,10 @@ set_handler(PyObject *capsule)
     return previous == NULL ? -1 : 0;
 }
 
-PyDoc_STRVAR(refuse_data_doc,
-             "refuse_data(start, stop, /)\n"
-             "--\n\n"
-             "Refuse NumPy's requests number start + 1 to stop; with stop 0\n"
-             "all that follow.");
+PyDoc_STRVAR(refuse_data_doc, "refuse_data(start, stop, /)\n"
+                              "--\n\n"
+                              "Refuse NumPy's requests number start + 1 to stop; with stop 0\n"
+                              "all that follow.");
 
 static PyObject *
 refuse_data(PyObject *Py_UNUSED(module), PyObject *args)
@@ -94,8 +91,7 @@ refuse_data(PyObject *Py_UNUSED(module), PyObject *args)
     int status;
 
     requests.requests = 0;
-    if (!PyArg_ParseTuple(args, "ll:refuse_data", &requests.start,
-                          &requests.stop)) {
+    if (!PyArg_ParseTuple(args, "ll:refuse_data", &requests.start, &requests.stop)) {
         return NULL;
     }
     capsule = PyCapsule_New(&handler, "mem_handler", NULL);
@@ -117,10 +113,9 @@ restore_data(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
     return set_handler(NULL) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-PyDoc_STRVAR(live_data_doc,
-             "live_data()\n"
-             "--\n\n"
-             "The number of blocks granted to NumPy and not yet freed.");
+PyDoc_STRVAR(live_data_doc, "live_data()\n"
+                            "--\n\n"
+                            "The number of blocks granted to NumPy and not yet freed.");
 
 static PyObject *
 live_data(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
@@ -152,8 +147,7 @@ block_malloc(void *count, size_t size)
 {
     PyMemAllocatorEx *own = &((Blocks *)count)->own;
 
-    return is_of_refused_size(count, size) ? NULL
-                                           : own->malloc(own->ctx, size);
+    return is_of_refused_size(count, size) ? NULL : own->malloc(own->ctx, size);
 }
 
 static void *
@@ -187,8 +181,7 @@ PyDoc_STRVAR(refuse_size_doc, "refuse_size(size, /)\n"
 static PyObject *
 refuse_size(PyObject *Py_UNUSED(module), PyObject *size)
 {
-    PyMemAllocatorEx refusing = {&blocks, block_malloc, block_calloc,
-                                 block_realloc, block_free};
+    PyMemAllocatorEx refusing = {&blocks, block_malloc, block_calloc, block_realloc, block_free};
 
     blocks.refused = 0;
     blocks.size = PyLong_AsSize_t(size);
@@ -200,11 +193,10 @@ refuse_size(PyObject *Py_UNUSED(module), PyObject *size)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(restore_size_doc,
-             "restore_size()\n"
-             "--\n\n"
-             "Give Python its own allocator back; return the number of\n"
-             "blocks that were refused.");
+PyDoc_STRVAR(restore_size_doc, "restore_size()\n"
+                               "--\n\n"
+                               "Give Python its own allocator back; return the number of\n"
+                               "blocks that were refused.");
 
 static PyObject *
 restore_size(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(args))
@@ -235,9 +227,8 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef failing_allocator = {
-    PyModuleDef_HEAD_INIT,      .m_name = "failing_allocator",
-    .m_doc = "Refuses memory.", .m_size = 0,
-    .m_methods = methods,       .m_slots = slots,
+    PyModuleDef_HEAD_INIT, .m_name = "failing_allocator", .m_doc = "Refuses memory.",
+    .m_size = 0,           .m_methods = methods,          .m_slots = slots,
 };
 
 PyMODINIT_FUNC

@@ -10,9 +10,8 @@ new_vector(npy_intp size)
     return (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE);
 }
 
-/* Memory for the copies of residuals at displaced points. All of it at once:
- * what is too large is refused before any of it is used. 0, or -1 with an
- * exception. */
+/* Memory for the copies of residuals at displaced points. All of it at once: what is too large is
+ * refused before any of it is used. 0, or -1 with an exception. */
 static int
 make_copies(Keep *keep, const Fit *fit)
 {
@@ -78,14 +77,13 @@ keep_release(Keep *keep, npy_intp column)
     }
 }
 
-/* Where a copy of residuals goes: those for a column, or those of *slot where
- * that is negative. NULL with an exception. */
+/* Where a copy of residuals goes: those for a column, or those of *slot where that is negative.
+ * NULL with an exception. */
 static double *
 place_for(Keep *keep, const Fit *fit, PyArrayObject **slot, npy_intp column)
 {
     if (column >= 0) {
-        return make_copies(keep, fit) < 0 ? NULL
-                                          : keep->copies + column * fit->m;
+        return make_copies(keep, fit) < 0 ? NULL : keep->copies + column * fit->m;
     }
     if (*slot == NULL) {
         *slot = new_vector(fit->m);
@@ -97,16 +95,15 @@ static void
 copy(PyArrayObject *array, double *place, int past_caches)
 {
     if (past_caches && PyArray_IS_C_CONTIGUOUS(array)) {
-        copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array),
-                                 place);
+        copy_past_caches(PyArray_DATA(array), PyArray_SIZE(array), place);
     }
     else {
         copy_vector(array, place);
     }
 }
 
-/* Whether residuals at the trial point need no copy before the iteration has
- * judged the point: nobody can change them meanwhile. */
+/* Whether residuals at the trial point need no copy before the iteration has judged the point:
+ * nobody can change them meanwhile. */
 static int
 can_wait(const Fit *fit, PyArrayObject *array)
 {
@@ -115,15 +112,14 @@ can_wait(const Fit *fit, PyArrayObject *array)
     (void)array;
     return 0;
 #else
-    return PyArray_ISCARRAY_RO(array) &&
-           fit_work_of_step(fit) < GIL_FREE_WORK;
+    return PyArray_ISCARRAY_RO(array) && fit_work_of_step(fit) < GIL_FREE_WORK;
 #endif
 }
 
 /* As keep_array, in *slot. */
 static const double *
-keep_in(Keep *keep, const Fit *fit, PyObject *value, PyArrayObject *array,
-        PyArrayObject **slot, npy_intp column)
+keep_in(Keep *keep, const Fit *fit, PyObject *value, PyArrayObject *array, PyArrayObject **slot,
+        npy_intp column)
 {
     double *place;
 
@@ -143,9 +139,7 @@ keep_in(Keep *keep, const Fit *fit, PyObject *value, PyArrayObject *array,
     else {
         place = place_for(keep, fit, slot, column);
         if (place != NULL) {
-            copy(array, place,
-                 column >= 0 &&
-                     (double)fit->m * fit->lm.n >= BEYOND_CACHES);
+            copy(array, place, column >= 0 && (double)fit->m * fit->lm.n >= BEYOND_CACHES);
         }
         Py_DECREF(array);
     }
@@ -155,17 +149,14 @@ keep_in(Keep *keep, const Fit *fit, PyObject *value, PyArrayObject *array,
 }
 
 const double *
-keep_array(Keep *keep, const Fit *fit, PyObject *value, PyArrayObject *array,
-           npy_intp column)
+keep_array(Keep *keep, const Fit *fit, PyObject *value, PyArrayObject *array, npy_intp column)
 {
-    return keep_in(keep, fit, value, array,
-                   column < 0 ? &keep->f_trial : &keep->columns[column],
+    return keep_in(keep, fit, value, array, column < 0 ? &keep->f_trial : &keep->columns[column],
                    column);
 }
 
 int
-keep_open(Keep *keep, Fit *fit, PyObject *value, PyArrayObject *array,
-          int columns)
+keep_open(Keep *keep, Fit *fit, PyObject *value, PyArrayObject *array, int columns)
 {
     if (keep_in(keep, fit, value, array, &keep->f, -1) == NULL) {
         return -1;

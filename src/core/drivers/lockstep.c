@@ -24,8 +24,8 @@ typedef struct {
     Table table;
     Pool pool;
     npy_intp size; /* places that were asked for; 0: as suits */
-    /* Rows that take() waits for, and take_jacobian(). 0: it waits for none,
-     * also where the fits have gone on since they were asked for. */
+    /* Rows that take() waits for, and take_jacobian(). 0: it waits for none, also where the fits
+     * have gone on since they were asked for. */
     npy_intp points, jacobians;
     atomic_int busy;
 } Lockstep;
@@ -35,8 +35,7 @@ static int
 enter(Lockstep *self)
 {
     if (atomic_exchange(&self->busy, 1)) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "a Lockstep serves one thread at a time");
+        PyErr_SetString(PyExc_RuntimeError, "a Lockstep serves one thread at a time");
         return -1;
     }
     return 0;
@@ -58,12 +57,11 @@ lockstep_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     Lockstep *self;
 
     if (kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0) {
-        PyErr_SetString(PyExc_TypeError,
-                        "Lockstep() takes no keyword arguments");
+        PyErr_SetString(PyExc_TypeError, "Lockstep() takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "OOOpn:Lockstep", &given, &results, &options,
-                          &differences, &size)) {
+    if (!PyArg_ParseTuple(args, "OOOpn:Lockstep", &given, &results, &options, &differences,
+                          &size)) {
         return NULL;
     }
     if (size < 0) {
@@ -78,8 +76,7 @@ lockstep_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->size = size;
     self->pool.table = &self->table;
     self->pool.differences = differences;
-    self->table.options.isa =
-        types_state(PyType_GetModule(type))->isa;
+    self->table.options.isa = types_state(PyType_GetModule(type))->isa;
     if (table_init(&self->table, given, results, options, !differences) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -99,8 +96,8 @@ lockstep_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-/* (X, index) with room for so many points: a new reference, or NULL with an
- * exception. *x and *index become where the values go. */
+/* (X, index) with room for so many points: a new reference, or NULL with an exception. *x and
+ * *index become where the values go. */
 static PyObject *
 new_points(npy_intp rows, int n, double **x, npy_intp **index)
 {
@@ -128,8 +125,7 @@ first_point(Lockstep *self)
     PyObject *pair = new_points(1, self->table.n, &x, &index);
 
     if (pair != NULL) {
-        memcpy(x, PyArray_DATA(self->table.x0),
-               (size_t)self->table.n * sizeof(double));
+        memcpy(x, PyArray_DATA(self->table.x0), (size_t)self->table.n * sizeof(double));
         index[0] = 0;
         self->points = 1;
     }
@@ -157,8 +153,8 @@ write_points(Lockstep *self, Fit *fit, double *x)
     return wanted;
 }
 
-/* Where the residuals of every fit are wanted: a new reference, None if
- * nowhere; NULL with an exception. */
+/* Where the residuals of every fit are wanted: a new reference, None if nowhere; NULL with an
+ * exception. */
 static PyObject *
 gather_points(Lockstep *self)
 {
@@ -200,22 +196,19 @@ lockstep_points(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (enter(self) < 0) {
         return NULL;
     }
-    return leave(self, self->pool.fits == NULL ? first_point(self)
-                                                 : gather_points(self));
+    return leave(self, self->pool.fits == NULL ? first_point(self) : gather_points(self));
 }
 
-/* Whether `values` is a float64 array of that many dimensions, of which the
- * first has `rows` elements; a table has to be C-contiguous. Else an exception
- * is set. */
+/* Whether `values` is a float64 array of that many dimensions, of which the first has `rows`
+ * elements; a table has to be C-contiguous. Else an exception is set. */
 static int
 is_answer(PyObject *values, int ndim, npy_intp rows)
 {
     PyArrayObject *array = (PyArrayObject *)values;
 
     if (PyArray_CheckExact(values) && PyArray_TYPE(array) == NPY_DOUBLE &&
-        PyArray_ISBEHAVED_RO(array) && PyArray_NDIM(array) == ndim &&
-        rows > 0 && PyArray_DIM(array, 0) == rows &&
-        (ndim != 2 || PyArray_IS_C_CONTIGUOUS(array))) {
+        PyArray_ISBEHAVED_RO(array) && PyArray_NDIM(array) == ndim && rows > 0 &&
+        PyArray_DIM(array, 0) == rows && (ndim != 2 || PyArray_IS_C_CONTIGUOUS(array))) {
         return 1;
     }
     PyErr_Format(PyExc_ValueError,
@@ -225,9 +218,9 @@ is_answer(PyObject *values, int ndim, npy_intp rows)
     return 0;
 }
 
-/* Go on with the fits whose answers came: those that waited for Jacobians, or
- * for residuals. The GIL is released where that takes long enough; the user's
- * arrays have been read before. 0, or -1 with an exception. */
+/* Go on with the fits whose answers came: those that waited for Jacobians, or for residuals. The
+ * GIL is released where that takes long enough; the user's arrays have been read before. 0, or -1
+ * with an exception. */
 static int
 advance(Lockstep *self, int jacobians)
 {
@@ -240,11 +233,9 @@ advance(Lockstep *self, int jacobians)
     for (npy_intp i = 0; i < pool->used && status == 0; i++) {
         Fit *fit = &pool->fits[i];
 
-        if (jacobians ? pool_wants_jacobian(pool, fit)
-                      : pool_points(pool, fit) > 0) {
+        if (jacobians ? pool_wants_jacobian(pool, fit) : pool_points(pool, fit) > 0) {
             const int finite =
-                fit->lm.request == LM_JACOBIAN ||
-                copy_all_finite(pool_target(fit), pool->m);
+                fit->lm.request == LM_JACOBIAN || copy_all_finite(pool_target(fit), pool->m);
 
             status = pool_advance(pool, fit, finite);
         }
@@ -264,8 +255,7 @@ take_residuals(Lockstep *self, Fit *fit, int rows, const double *values)
     const int m = self->pool.m;
 
     for (npy_intp j = 0; j < rows; j++) {
-        table_take_residuals(&self->table, fit->index, m, values + j * m,
-                            pool_target(fit) + j * m);
+        table_take_residuals(&self->table, fit->index, m, values + j * m, pool_target(fit) + j * m);
     }
     fit->nfev += rows;
 }
@@ -298,8 +288,7 @@ take(Lockstep *self, PyArrayObject *values)
         return -1;
     }
     if (PyArray_DIM(values, 1) != pool->m) {
-        PyErr_Format(PyExc_ValueError,
-                     "func returned %zd residuals for each fit, and %d before",
+        PyErr_Format(PyExc_ValueError, "func returned %zd residuals for each fit, and %d before",
                      (Py_ssize_t)PyArray_DIM(values, 1), pool->m);
         return -1;
     }
@@ -324,15 +313,13 @@ lockstep_take(PyObject *object, PyObject *values)
     if (enter(self) < 0) {
         return NULL;
     }
-    if (is_answer(values, 2, self->points) &&
-        take(self, (PyArrayObject *)values) == 0) {
+    if (is_answer(values, 2, self->points) && take(self, (PyArrayObject *)values) == 0) {
         result = Py_NewRef(Py_None);
     }
     return leave(self, result);
 }
 
-/* Where the user's Jacobian is wanted: a new reference, None if nowhere; NULL
- * with an exception. */
+/* Where the user's Jacobian is wanted: a new reference, None if nowhere; NULL with an exception. */
 static PyObject *
 gather_jacobian_points(Lockstep *self)
 {
@@ -387,11 +374,9 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         .right = PyArray_STRIDE(values, 2),
     };
 
-    if (PyArray_DIM(values, 1) != pool->m ||
-        PyArray_DIM(values, 2) != self->table.n) {
-        PyErr_SetString(PyExc_ValueError,
-                        "a Jacobian must have a row for each residual and a "
-                        "column for each variable");
+    if (PyArray_DIM(values, 1) != pool->m || PyArray_DIM(values, 2) != self->table.n) {
+        PyErr_SetString(PyExc_ValueError, "a Jacobian must have a row for each residual and a "
+                                          "column for each variable");
         return -1;
     }
     self->points = self->jacobians = 0;
@@ -399,10 +384,8 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         Fit *fit = &pool->fits[i];
 
         if (pool_wants_jacobian(pool, fit)) {
-            copy_matrix(&matrix, pool->m, self->table.n,
-                                fit->jacobian);
-            table_weigh_jacobian(&self->table, fit->index, pool->m,
-                                fit->jacobian);
+            copy_matrix(&matrix, pool->m, self->table.n, fit->jacobian);
+            table_weigh_jacobian(&self->table, fit->index, pool->m, fit->jacobian);
             fit->njev++;
             matrix.first += PyArray_STRIDE(values, 0);
         }
@@ -458,8 +441,7 @@ static const PyMethodDef lockstep_methods[] = {
 };
 
 static const PyMemberDef lockstep_members[] = {
-    {"done", T_PYSSIZET, offsetof(Lockstep, pool.done), READONLY,
-     "How many fits are finished."},
+    {"done", T_PYSSIZET, offsetof(Lockstep, pool.done), READONLY, "How many fits are finished."},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -470,8 +452,8 @@ lockstep_options(PyObject *object, void *Py_UNUSED(closure))
 }
 
 static const PyGetSetDef lockstep_getset[] = {
-    {"options", lockstep_options, NULL,
-     "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
+    {"options", lockstep_options, NULL, "What messages speak of: ftol, xtol, gtol and maxfev.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -479,9 +461,8 @@ int
 lockstep_add_type(PyObject *module)
 {
     PyType_Slot slots[] = {
-        {Py_tp_doc,
-         (void *)"Lockstep(given, results, options, differences, size, /)\n"
-                 "--\n\nMany fits, and what they wait for."},
+        {Py_tp_doc, (void *)"Lockstep(given, results, options, differences, size, /)\n"
+                            "--\n\nMany fits, and what they wait for."},
         {Py_tp_new, (void *)lockstep_new},
         {Py_tp_dealloc, (void *)lockstep_dealloc},
         {Py_tp_methods, (void *)lockstep_methods},

@@ -9,8 +9,7 @@
 int
 one_call(One *one, const double *x, double *f)
 {
-    PyObject *result =
-        call_python(&one->call, one->call.func, x, one->fit.lm.n);
+    PyObject *result = call_python(&one->call, one->call.func, x, one->fit.lm.n);
     int finite;
 
     if (result == NULL) {
@@ -21,8 +20,7 @@ one_call(One *one, const double *x, double *f)
     return finite;
 }
 
-/* Residuals of a Python func at x, kept. Returns where they are, or NULL with
- * an exception. */
+/* Residuals of a Python func at x, kept. Returns where they are, or NULL with an exception. */
 static const double *
 call_and_keep(One *one, const double *x, npy_intp column)
 {
@@ -42,20 +40,18 @@ call_and_keep(One *one, const double *x, npy_intp column)
     return keep_array(&one->keep, &one->fit, result, array, column);
 }
 
-/* Residuals at x, which go to `place` if they are not kept: where they are, or
- * NULL where the fit is to end. `column`: the one that they are wanted for;
- * else negative. *finite becomes whether they are, if they were looked at. */
+/* Residuals at x, which go to `place` if they are not kept: where they are, or NULL where the fit
+ * is to end. `column`: the one that they are wanted for; else negative. *finite becomes whether
+ * they are, if they were looked at. */
 static const double *
-evaluate(One *one, const double *x, double *place, npy_intp column,
-         int *finite)
+evaluate(One *one, const double *x, double *place, npy_intp column, int *finite)
 {
     one->fit.nfev++;
     if (one_keeps_arrays(one)) {
         return call_and_keep(one, x, column);
     }
     if (one->call.residuals != NULL) {
-        *finite = call_compiled(&one->call, one->fit.lm.n, x, place,
-                                column < 0 ? 1 : 2);
+        *finite = call_compiled(&one->call, one->fit.lm.n, x, place, column < 0 ? 1 : 2);
     }
     else {
         *finite = one_call(one, x, place);
@@ -63,8 +59,7 @@ evaluate(One *one, const double *x, double *place, npy_intp column,
     return *finite < 0 ? NULL : place;
 }
 
-/* Hand the residuals f over, at x or at the trial point. 0, or -1 with an
- * exception. */
+/* Hand the residuals f over, at x or at the trial point. 0, or -1 with an exception. */
 static int
 take_residuals(One *one, const double *f, int finite)
 {
@@ -106,8 +101,8 @@ answer_residuals(One *one)
     }
     /* A Python func was called at the start, to learn how many there are. */
     if (!at_start || one->call.residuals != NULL) {
-        f = evaluate(one, at_start ? fit->lm.x : fit->lm.trial,
-                     at_start ? fit->f : fit->f_trial, -1, &finite);
+        f = evaluate(one, at_start ? fit->lm.x : fit->lm.trial, at_start ? fit->f : fit->f_trial,
+                     -1, &finite);
         if (f == NULL) {
             return -1;
         }
@@ -118,8 +113,7 @@ answer_residuals(One *one)
     return take_residuals(one, f, finite);
 }
 
-/* Evaluate the residuals where x is displaced. 0, or -1 where the fit is to
- * end. */
+/* Evaluate the residuals where x is displaced. 0, or -1 where the fit is to end. */
 static int
 evaluate_differences(One *one)
 {
@@ -129,13 +123,11 @@ evaluate_differences(One *one)
 
     lm_steps(&fit->lm, one->given->options.epsfcn, fit->steps);
     for (npy_intp j = 0; j < fit->lm.n; j++) {
-        double *column =
-            fit->jacobian == NULL ? NULL : fit->jacobian + j * fit->m;
+        double *column = fit->jacobian == NULL ? NULL : fit->jacobian + j * fit->m;
         const double *f;
 
         fit_displace(fit, j, displaced);
-        f = evaluate(one, displaced,
-                     one->points == NULL ? fit->f_trial : column, j, &finite);
+        f = evaluate(one, displaced, one->points == NULL ? fit->f_trial : column, j, &finite);
         if (f == NULL) {
             return -1;
         }
@@ -151,8 +143,8 @@ evaluate_differences(One *one)
     return 0;
 }
 
-/* Take the array that Dfun returned: copied, or by blocks reduced to a
- * triangle. 0, or -1 with an exception. */
+/* Take the array that Dfun returned: copied, or by blocks reduced to a triangle. 0, or -1 with an
+ * exception. */
 static int
 take_array(One *one)
 {
@@ -165,11 +157,9 @@ take_array(One *one)
     if (result == NULL) {
         return -1;
     }
-    array = answers_jacobian(result, call->dfun, fit->m, fit->lm.n,
-                             call->col_deriv);
+    array = answers_jacobian(result, call->dfun, fit->m, fit->lm.n, call->col_deriv);
     if (array != NULL && fit->lm.isa >= 0) {
-        status =
-            factor_reduce_array(fit, array, call->col_deriv, &one->chunk);
+        status = factor_reduce_array(fit, array, call->col_deriv, &one->chunk);
     }
     else if (array != NULL) {
         Matrix matrix = answers_matrix_of(array, call->col_deriv);
@@ -199,8 +189,7 @@ answer_jacobian(One *one)
         fit->njev++;
         status = call->derivatives == NULL
                      ? take_array(one)
-                     : call_compiled_jacobian(call, fit->lm.n, fit->lm.x,
-                                              fit->f, fit->jacobian);
+                     : call_compiled_jacobian(call, fit->lm.n, fit->lm.x, fit->f, fit->jacobian);
     }
     if (status < 0) {
         return -1;
@@ -221,8 +210,7 @@ answer_jacobian(One *one)
     return 0;
 }
 
-/* Request by request, until the fit is finished. 0, or -1 where it has to end
- * before. */
+/* Request by request, until the fit is finished. 0, or -1 where it has to end before. */
 static int
 answer_all(One *one)
 {
@@ -231,8 +219,7 @@ answer_all(One *one)
     int status = 0;
 
     while (status == 0 && fit->lm.request != LM_FINISHED) {
-        status = fit->lm.request == LM_JACOBIAN ? answer_jacobian(one)
-                                                : answer_residuals(one);
+        status = fit->lm.request == LM_JACOBIAN ? answer_jacobian(one) : answer_residuals(one);
         if (!compiled) {
             gil_take(&one->call.gil);
         }
@@ -252,8 +239,7 @@ one_run(One *one)
     }
     fit_begin(fit, &one->given->options, call->dfun == NULL);
     fit->nfev = call->residuals == NULL; /* it told how many there are */
-    status = ON_ARGONNE && fit->lm.isa < 0 ? argonne_run(one)
-                                           : answer_all(one);
+    status = ON_ARGONNE && fit->lm.isa < 0 ? argonne_run(one) : answer_all(one);
     if (status < 0 && call->stopped != 0) {
         fit_stop(fit, call->stopped);
         status = 0;

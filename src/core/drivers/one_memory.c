@@ -19,8 +19,8 @@ one_clear(One *one)
     Py_CLEAR(one->qtf);
 }
 
-/* Doubles in a new array, because NumPy has the system back large ones by
- * large pages. NULL with an exception. */
+/* Doubles in a new array, because NumPy has the system back large ones by large pages. NULL with an
+ * exception. */
 static double *
 allocate(PyArrayObject **array, npy_intp size)
 {
@@ -42,21 +42,20 @@ one_copy_start(One *one)
     return 0;
 }
 
-/* Whether the whole Jacobian, or the residuals at displaced points, are written
- * to memory of ours. */
+/* Whether the whole Jacobian, or the residuals at displaced points, are written to memory of ours.
+ */
 static int
 is_written_whole(const One *one)
 {
     if (one->fit.lm.isa < 0) {
         return 1;
     }
-    return one->call.dfun == NULL ? one->call.residuals != NULL
-                                  : one->call.derivatives != NULL;
+    return one->call.dfun == NULL ? one->call.residuals != NULL : one->call.derivatives != NULL;
 }
 
-/* How many elements the pieces of the workspace have that are not vectors of
- * length n; 0: not wanted. Every product is of two ints, or of an int and a
- * little more, and their sum fits a size_t. */
+/* How many elements the pieces of the workspace have that are not vectors of length n; 0: not
+ * wanted. Every product is of two ints, or of an int and a little more, and their sum fits a
+ * size_t. */
 typedef struct {
     size_t vectors, f, f_trial, jacobian, points, chunk, spare;
 } Sizes;
@@ -75,8 +74,7 @@ sizes_of(const One *one)
         .f_trial = kept ? 0 : m,
         .jacobian = is_written_whole(one) && !one->given->full ? m * n : 0,
         .points = blocks && one->call.dfun == NULL ? n : 0,
-        .chunk = blocks && one->call.dfun != NULL &&
-                         one->call.derivatives == NULL
+        .chunk = blocks && one->call.dfun != NULL && one->call.derivatives == NULL
                      ? (size_t)one->chunk.size
                      : 0,
         .spare = (size_t)lm_spare(fit->lm.n, fit->lm.isa),
@@ -99,9 +97,8 @@ allocate_workspace(One *one)
 {
     Fit *fit = &one->fit;
     const Sizes sizes = sizes_of(one);
-    const size_t total = sizes.vectors + sizes.f + sizes.f_trial +
-                         sizes.jacobian + sizes.points + sizes.chunk +
-                         sizes.spare;
+    const size_t total = sizes.vectors + sizes.f + sizes.f_trial + sizes.jacobian + sizes.points +
+                         sizes.chunk + sizes.spare;
     double *rest;
 
     if (total > NPY_MAX_INTP) {
@@ -125,8 +122,8 @@ allocate_workspace(One *one)
     return 0;
 }
 
-/* An array for the user, zeroed, because MINPACK leaves it alone when an
- * argument is improper. 0, or -1 with an exception. */
+/* An array for the user, zeroed, because MINPACK leaves it alone when an argument is improper. 0,
+ * or -1 with an exception. */
 static int
 new_result(PyArrayObject **result, int ndim, npy_intp *shape, int type_num)
 {
@@ -142,8 +139,8 @@ allocate_fjac(One *one)
     return new_result(&one->fjac, 2, shape, NPY_DOUBLE);
 }
 
-/* Allocate the arrays that the user gets, and let the fit work in them, but for
- * those that a fit by blocks makes itself. 0, or -1 with an exception. */
+/* Allocate the arrays that the user gets, and let the fit work in them, but for those that a fit by
+ * blocks makes itself. 0, or -1 with an exception. */
 static int
 allocate_results(One *one)
 {
@@ -172,14 +169,13 @@ allocate_results(One *one)
     return 0;
 }
 
-/* Take what func returned at the start, as `value` and the array made of it.
- * Steals both. 0, or -1 with an exception. */
+/* Take what func returned at the start, as `value` and the array made of it. Steals both. 0, or -1
+ * with an exception. */
 static int
 take_first(One *one, PyObject *value, PyArrayObject *array)
 {
     if (one_keeps_arrays(one)) {
-        return keep_open(&one->keep, &one->fit, value, array,
-                         one->call.dfun == NULL);
+        return keep_open(&one->keep, &one->fit, value, array, one->call.dfun == NULL);
     }
     one->first_finite = copy_vector(array, one->fit.f);
     Py_DECREF(array);
@@ -199,8 +195,7 @@ allocate_all(One *one)
     if (isa >= 0) {
         one->chunk = factor_chunk(fit->m, fit->lm.n);
     }
-    if (allocate_workspace(one) < 0 ||
-        (one->given->full && allocate_results(one) < 0)) {
+    if (allocate_workspace(one) < 0 || (one->given->full && allocate_results(one) < 0)) {
         return -1;
     }
     if (isa < 0) {
@@ -218,8 +213,7 @@ one_open(One *one)
     PyArrayObject *array = NULL;
     int type_num = NPY_DOUBLE;
 
-    if (call_init(&one->call, given->func, given->dfun, given->args,
-                  given->col_deriv) < 0) {
+    if (call_init(&one->call, given->func, given->dfun, given->args, given->col_deriv) < 0) {
         return -1;
     }
     if (one->call.residuals == NULL) {
@@ -234,8 +228,7 @@ one_open(One *one)
         }
         fit->m = (int)PyArray_SIZE(array);
     }
-    if (call_settle_m(&one->call, &fit->m, fit->lm.n) < 0 ||
-        allocate_all(one) < 0) {
+    if (call_settle_m(&one->call, &fit->m, fit->lm.n) < 0 || allocate_all(one) < 0) {
         goto error;
     }
     if (array != NULL && take_first(one, value, array) < 0) {
@@ -253,8 +246,8 @@ error:
     return -1;
 }
 
-/* Put R of a fit by blocks, and nothing else, where the user looks for it. What
- * is zero already, and that may be a lot, is left alone. */
+/* Put R of a fit by blocks, and nothing else, where the user looks for it. What is zero already,
+ * and that may be a lot, is left alone. */
 static void
 copy_factors(const One *one, int is_zero)
 {
@@ -266,8 +259,7 @@ copy_factors(const One *one, int is_zero)
         memset(fjac, 0, m * n * sizeof(double));
     }
     for (size_t j = 0; j < n; j++) {
-        memcpy(fjac + j * m, fit->lm.r + j * (size_t)fit->lm.ldr,
-               (j + 1) * sizeof(double));
+        memcpy(fjac + j * m, fit->lm.r + j * (size_t)fit->lm.ldr, (j + 1) * sizeof(double));
     }
 }
 
@@ -286,8 +278,7 @@ one_hand_over(One *one)
         keep_clear(&one->keep, fit->lm.n);
     }
     else if (fit->f != PyArray_DATA(one->fvec)) {
-        memcpy(PyArray_DATA(one->fvec), fit->f,
-               (size_t)fit->m * sizeof(double));
+        memcpy(PyArray_DATA(one->fvec), fit->f, (size_t)fit->m * sizeof(double));
     }
     if (fit->lm.info == 0) { /* MINPACK did nothing at all */
         memset(PyArray_DATA(one->fvec), 0, (size_t)fit->m * sizeof(double));

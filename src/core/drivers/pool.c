@@ -21,8 +21,8 @@ pool_clear(Pool *pool)
     pool->size = pool->used = 0;
 }
 
-/* The doubles of one fit. Every product is of two ints, or of an int and a
- * little more, and their sum fits a size_t. */
+/* The doubles of one fit. Every product is of two ints, or of an int and a little more, and their
+ * sum fits a size_t. */
 static size_t
 size_of(const Fit *fit)
 {
@@ -104,8 +104,7 @@ pool_open(Pool *pool, int m, npy_intp size)
     pool->m = m;
     pool->size = Py_MIN(size, pool->table->count);
     total = (size_t)PY_SSIZE_T_MAX / sizeof(double);
-    if (spare + group > total ||
-        each > (total - spare - group) / (size_t)pool->size) {
+    if (spare + group > total || each > (total - spare - group) / (size_t)pool->size) {
         PyErr_NoMemory();
         return -1;
     }
@@ -120,8 +119,8 @@ pool_open(Pool *pool, int m, npy_intp size)
     pool->batched.isa = options->isa;
     batched_lay_out(&pool->batched, width, m, n, pool->memory + spare);
     for (npy_intp i = 0; i < pool->size; i++) {
-        lay_out(&pool->fits[i], &model,
-                pool->memory + spare + group + (size_t)i * each, pool->memory);
+        lay_out(&pool->fits[i], &model, pool->memory + spare + group + (size_t)i * each,
+                pool->memory);
     }
     return 0;
 }
@@ -158,8 +157,7 @@ pool_may_try(Pool *pool, Fit *fit)
     return 0;
 }
 
-/* Close the gaps that finished fits leave. Table are exchanged, so that each
- * keeps its memory. */
+/* Close the gaps that finished fits leave. Fits are exchanged, so that each keeps its memory. */
 static void
 close_gaps(Pool *pool)
 {
@@ -266,8 +264,7 @@ void
 pool_flush(Pool *pool)
 {
     Batched *batched = &pool->batched;
-    const int together = batched->count > 0 &&
-                         batched->count == batched->width &&
+    const int together = batched->count > 0 && batched->count == batched->width &&
                          batched_factor(batched, pool->differences);
 
     for (int i = 0; i < batched->count; i++) {
@@ -295,8 +292,7 @@ pool_advance(Pool *pool, Fit *fit, int finite)
         }
         return 0;
     }
-    if (fit_take_residuals(fit, lm_norm(&fit->lm, fit->m, pool_target(fit)),
-                           finite) < 0) {
+    if (fit_take_residuals(fit, lm_norm(&fit->lm, fit->m, pool_target(fit)), finite) < 0) {
         return -1;
     }
     if (fit->lm.request == LM_FINISHED) {

@@ -1,5 +1,5 @@
-/* The fits of a table that are under way together: each in a place, which the
- * next fit takes over when one is finished. */
+/* The fits of a table that are under way together: each in a place, which the next fit takes over
+ * when one is finished. */
 #ifndef PYMINPACK_DRIVERS_POOL_H
 #define PYMINPACK_DRIVERS_POOL_H
 
@@ -8,7 +8,7 @@
 #include "fit/fit.h"
 
 typedef struct {
-    Table *table;    /* borrowed: starts, options and results */
+    Table *table;   /* borrowed: starts, options and results */
     Fit *fits;      /* owned: `used` of them are under way */
     double *memory; /* owned: what the fits point to */
     npy_intp size;
@@ -23,21 +23,18 @@ typedef struct {
     Batched batched;
 } Pool;
 
-/* Make `size` places for fits of m residuals, 0: as many as suit the caches.
- * None is under way, and fits may begin where `end` is moved on. `pool` is all
- * zero before, but for `table` and `differences`; pool_clear undoes it, also
- * after a failure. 0, or -1 with an exception. */
+/* Make `size` places for fits of m residuals, 0: as many as suit the caches. None is under way, and
+ * fits may begin where `end` is moved on. `pool` is all zero before, but for `table` and
+ * `differences`; pool_clear undoes it, also after a failure. 0, or -1 with an exception. */
 int pool_open(Pool *pool, int m, npy_intp size);
 
 void pool_clear(Pool *pool);
 
-/* See to it that every fit waits for something that can be evaluated: one that
- * cannot go on is finished, and the next ones take the place of those that
- * are. */
+/* See to it that every fit waits for something that can be evaluated: one that cannot go on is
+ * finished, and the next ones take the place of those that are. */
 void pool_settle(Pool *pool);
 
-/* Put the next fit into the place of one that is finished: whether there is
- * one. */
+/* Put the next fit into the place of one that is finished: whether there is one. */
 int pool_refill(Pool *pool, Fit *fit);
 
 /* How many fits of m residuals go together best. */
@@ -55,9 +52,8 @@ double *pool_target(const Fit *fit);
 /* Whether the user's Jacobian is wanted. */
 int pool_wants_jacobian(const Pool *pool, const Fit *fit);
 
-/* Go on with a fit whose answer is in place; `finite`: whether all residuals
- * are. Where it was a Jacobian it may wait for those of others. 0, or -1 where
- * memory is lacking. */
+/* Go on with a fit whose answer is in place; `finite`: whether all residuals are. Where it was a
+ * Jacobian it may wait for those of others. 0, or -1 where memory is lacking. */
 int pool_advance(Pool *pool, Fit *fit, int finite);
 
 /* Let no Jacobian wait any longer. */

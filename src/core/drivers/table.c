@@ -9,8 +9,8 @@
 #include "minpack.h"
 #include "user/residuals.h"
 
-/* Whether the object is a C-contiguous array of that type and number of
- * dimensions whose first has `rows` elements. */
+/* Whether the object is a C-contiguous array of that type and number of dimensions whose first has
+ * `rows` elements. */
 static int
 is_table(PyObject *object, int type_num, int ndim, npy_intp rows)
 {
@@ -21,19 +21,17 @@ is_table(PyObject *object, int type_num, int ndim, npy_intp rows)
            PyArray_DIM(array, 0) == rows;
 }
 
-/* Take a table with a row for each fit, or one for all; None is none. 0, or -1
- * with an exception. */
+/* Take a table with a row for each fit, or one for all; None is none. 0, or -1 with an exception.
+ */
 static int
 take_rows(PyArrayObject **target, PyObject *object, npy_intp count)
 {
     if (object == Py_None) {
         return 0;
     }
-    if (!is_table(object, NPY_DOUBLE, 2, count) &&
-        !is_table(object, NPY_DOUBLE, 2, 1)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "what is given must be float64 tables of one row, or "
-                        "of one for each fit");
+    if (!is_table(object, NPY_DOUBLE, 2, count) && !is_table(object, NPY_DOUBLE, 2, 1)) {
+        PyErr_SetString(PyExc_ValueError, "what is given must be float64 tables of one row, or "
+                                          "of one for each fit");
         return -1;
     }
     *target = (PyArrayObject *)Py_NewRef(object);
@@ -46,24 +44,20 @@ take_given(Table *table, PyObject *given)
     PyArrayObject *x0;
 
     if (!PyTuple_Check(given) || PyTuple_GET_SIZE(given) != 4) {
-        PyErr_SetString(PyExc_TypeError,
-                        "the first argument must be a tuple of 4");
+        PyErr_SetString(PyExc_TypeError, "the first argument must be a tuple of 4");
         return -1;
     }
     x0 = (PyArrayObject *)PyTuple_GET_ITEM(given, 0);
     if (!PyArray_Check(x0) || PyArray_NDIM(x0) != 2 ||
-        !is_table((PyObject *)x0, NPY_DOUBLE, 2, PyArray_DIM(x0, 0)) ||
-        PyArray_DIM(x0, 0) < 1 || PyArray_DIM(x0, 1) < 1 ||
-        PyArray_DIM(x0, 1) > INT_MAX) {
-        PyErr_SetString(PyExc_ValueError,
-                        "x0 must be a float64 table, a row for each fit");
+        !is_table((PyObject *)x0, NPY_DOUBLE, 2, PyArray_DIM(x0, 0)) || PyArray_DIM(x0, 0) < 1 ||
+        PyArray_DIM(x0, 1) < 1 || PyArray_DIM(x0, 1) > INT_MAX) {
+        PyErr_SetString(PyExc_ValueError, "x0 must be a float64 table, a row for each fit");
         return -1;
     }
     table->x0 = (PyArrayObject *)Py_NewRef(x0);
     table->count = PyArray_DIM(x0, 0);
     table->n = (int)PyArray_DIM(x0, 1);
-    if (take_rows(&table->weights, PyTuple_GET_ITEM(given, 2), table->count) <
-            0 ||
+    if (take_rows(&table->weights, PyTuple_GET_ITEM(given, 2), table->count) < 0 ||
         take_rows(&table->ydata, PyTuple_GET_ITEM(given, 3), table->count) < 0) {
         return -1;
     }
@@ -77,8 +71,7 @@ take_results(Table *table, PyObject *results)
         &table->x,     &table->ier,     &table->nfev,  &table->njev,
         &table->fnorm, &table->squares, &table->cov_x,
     };
-    const int types[] = {NPY_DOUBLE, NPY_INT,    NPY_INT,   NPY_INT,
-                         NPY_DOUBLE, NPY_DOUBLE, NPY_DOUBLE};
+    const int types[] = {NPY_DOUBLE, NPY_INT, NPY_INT, NPY_INT, NPY_DOUBLE, NPY_DOUBLE, NPY_DOUBLE};
     const int dimensions[] = {2, 1, 1, 1, 1, 1, 3};
     const int optional = 5; /* from here on */
 
@@ -98,9 +91,8 @@ take_results(Table *table, PyObject *results)
             fit = PyArray_DIM((PyArrayObject *)array, axis) == table->n;
         }
         if (!fit) {
-            PyErr_SetString(PyExc_ValueError,
-                            "the results must be arrays with a row for each "
-                            "fit");
+            PyErr_SetString(PyExc_ValueError, "the results must be arrays with a row for each "
+                                              "fit");
             return -1;
         }
         *targets[i] = (PyArrayObject *)Py_NewRef(array);
@@ -121,10 +113,8 @@ take_options(Table *table, PyObject *values, PyObject *diag, int has_jacobian)
         return -1;
     }
     items = &PyTuple_GET_ITEM(values, 0);
-    if (options_read(&table->options, items, items[6], table->n, has_jacobian) <
-            0 ||
-        options_read_diag(&table->options, diag, table->count, table->n,
-                          &table->diag) < 0) {
+    if (options_read(&table->options, items, items[6], table->n, has_jacobian) < 0 ||
+        options_read_diag(&table->options, diag, table->count, table->n, &table->diag) < 0) {
         return -1;
     }
     improper = options_improper(&table->options, table->n, table->diag);
@@ -133,30 +123,26 @@ take_options(Table *table, PyObject *values, PyObject *diag, int has_jacobian)
     }
     status = PyUnicode_GET_LENGTH(improper) == 0 ? 0 : -1;
     if (status < 0) {
-        PyErr_Format(PyExc_TypeError, "Improper input parameters. %U",
-                     improper);
+        PyErr_Format(PyExc_TypeError, "Improper input parameters. %U", improper);
     }
     Py_DECREF(improper);
     return status;
 }
 
 int
-table_init(Table *table, PyObject *given, PyObject *results, PyObject *options,
-          int has_jacobian)
+table_init(Table *table, PyObject *given, PyObject *results, PyObject *options, int has_jacobian)
 {
     if (take_given(table, given) < 0 || take_results(table, results) < 0) {
         return -1;
     }
-    return take_options(table, options, PyTuple_GET_ITEM(given, 1),
-                        has_jacobian);
+    return take_options(table, options, PyTuple_GET_ITEM(given, 1), has_jacobian);
 }
 
 PyObject *
 table_options(const Table *table)
 {
-    return Py_BuildValue("{sdsdsdsi}", "ftol", table->options.ftol, "xtol",
-                         table->options.xtol, "gtol", table->options.gtol,
-                         "maxfev", table->options.maxfev);
+    return Py_BuildValue("{sdsdsdsi}", "ftol", table->options.ftol, "xtol", table->options.xtol,
+                         "gtol", table->options.gtol, "maxfev", table->options.maxfev);
 }
 
 void
@@ -186,11 +172,10 @@ table_check_size(const Table *table, npy_intp m)
         return -1;
     }
     if (m > INT_MAX) {
-        PyErr_Format(
-            PyExc_ValueError,
-            "func returned %zd residuals for each fit; MINPACK counts "
-            "them in a C int and takes at most %d",
-            (Py_ssize_t)m, INT_MAX);
+        PyErr_Format(PyExc_ValueError,
+                     "func returned %zd residuals for each fit; MINPACK counts "
+                     "them in a C int and takes at most %d",
+                     (Py_ssize_t)m, INT_MAX);
         return -1;
     }
     if ((table->weights != NULL && PyArray_DIM(table->weights, 1) != m) ||
@@ -225,8 +210,7 @@ weigh(int m, const double *weights, double *values)
 }
 
 void
-table_take_residuals(const Table *table, npy_intp fit, int m,
-                    const double *values, double *f)
+table_take_residuals(const Table *table, npy_intp fit, int m, const double *values, double *f)
 {
     if (table->ydata != NULL) {
         const double *y = table_row(table->ydata, fit);
@@ -261,16 +245,13 @@ table_store(Table *table, const Fit *fit)
     const LmFit as_minpack = {.isa = -1};
     const npy_intp n = lm->n, index = fit->index;
 
-    memcpy((double *)PyArray_DATA(table->x) + index * n, lm->x,
-           (size_t)n * sizeof(double));
+    memcpy((double *)PyArray_DATA(table->x) + index * n, lm->x, (size_t)n * sizeof(double));
     ((int *)PyArray_DATA(table->ier))[index] = lm->info;
     ((int *)PyArray_DATA(table->nfev))[index] = fit->nfev;
     ((int *)PyArray_DATA(table->njev))[index] = fit->njev;
-    ((double *)PyArray_DATA(table->fnorm))[index] =
-        lm_norm(&as_minpack, fit->m, fit->f);
+    ((double *)PyArray_DATA(table->fnorm))[index] = lm_norm(&as_minpack, fit->m, fit->f);
     if (table->squares != NULL) {
-        ((double *)PyArray_DATA(table->squares))[index] =
-            residuals_sum(fit->f, fit->m);
+        ((double *)PyArray_DATA(table->squares))[index] = residuals_sum(fit->f, fit->m);
     }
     if (table->cov_x != NULL) {
         double *cov_x = (double *)PyArray_DATA(table->cov_x) + index * n * n;

@@ -1,6 +1,6 @@
-/* Batch(given, results, options, func, dfun, data): many fits of a compiled
- * function. Any number of threads call run() until it returns False; each
- * takes fits from those that nobody has begun, and needs no GIL. */
+/* Batch(given, results, options, func, dfun, data): many fits of a compiled function. Any number of
+ * threads call run() until it returns False; each takes fits from those that nobody has begun, and
+ * needs no GIL. */
 #include "drivers/threads.h"
 
 #include <limits.h>
@@ -14,8 +14,8 @@
 #include "types.h"
 #include "user/gil.h"
 
-/* How long run() takes, in seconds, before Python may see to Ctrl-C and to the
- * progress; and a portion of fits, so that the threads hardly meet. */
+/* How long run() takes, in seconds, before Python may see to Ctrl-C and to the progress; and a
+ * portion of fits, so that the threads hardly meet. */
 #define TURN 0.05
 #define PORTION 0.001
 
@@ -30,8 +30,7 @@ typedef struct {
     atomic_int stop;
 } Batch;
 
-/* What one thread works with: as many fits at a time as are factored side by
- * side. */
+/* What one thread works with: as many fits at a time as are factored side by side. */
 typedef struct {
     Pool pool;
     Gil gil;
@@ -55,22 +54,18 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "Batch() takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "OOOOOO:Batch", &given, &results, &options,
-                          &func, &dfun, &data)) {
+    if (!PyArg_ParseTuple(args, "OOOOOO:Batch", &given, &results, &options, &func, &dfun, &data)) {
         return NULL;
     }
     function = compiled_function(func);
-    if (function == NULL ||
-        (dfun != Py_None && (compiled_function(dfun) == NULL ||
-                             compiled_function(dfun)->jacobian == NULL))) {
-        PyErr_SetString(PyExc_TypeError,
-                        "Dfun is a compiled function without a Jacobian, or "
-                        "func or Dfun is not compiled");
+    if (function == NULL || (dfun != Py_None && (compiled_function(dfun) == NULL ||
+                                                 compiled_function(dfun)->jacobian == NULL))) {
+        PyErr_SetString(PyExc_TypeError, "Dfun is a compiled function without a Jacobian, or "
+                                         "func or Dfun is not compiled");
         return NULL;
     }
     if (dfun != Py_None && compiled_function(dfun)->m != function->m) {
-        PyErr_Format(PyExc_ValueError,
-                     "Dfun is compiled for %d residuals, and func gives %d",
+        PyErr_Format(PyExc_ValueError, "Dfun is compiled for %d residuals, and func gives %d",
                      compiled_function(dfun)->m, function->m);
         return NULL;
     }
@@ -81,22 +76,19 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     atomic_init(&self->next, 0);
     atomic_init(&self->done, 0);
     atomic_init(&self->stop, 0);
-    self->table.options.isa =
-        types_state(PyType_GetModule(type))->isa;
+    self->table.options.isa = types_state(PyType_GetModule(type))->isa;
     if (table_init(&self->table, given, results, options, dfun != Py_None) < 0 ||
         table_check_size(&self->table, function->m) < 0) {
         goto error;
     }
     options_settle_epsfcn(&self->table.options, NPY_DOUBLE);
     if (data != Py_None) {
-        if (!PyArray_CheckExact(data) ||
-            PyArray_NDIM((PyArrayObject *)data) < 1 ||
+        if (!PyArray_CheckExact(data) || PyArray_NDIM((PyArrayObject *)data) < 1 ||
             !PyArray_ISCARRAY_RO((PyArrayObject *)data) ||
             PyArray_DIM((PyArrayObject *)data, 0) != self->table.count ||
             PyDataType_REFCHK(PyArray_DESCR((PyArrayObject *)data))) {
-            PyErr_SetString(PyExc_ValueError,
-                            "data must be a C-contiguous array without "
-                            "objects, a row for each fit");
+            PyErr_SetString(PyExc_ValueError, "data must be a C-contiguous array without "
+                                              "objects, a row for each fit");
             goto error;
         }
         self->data = (PyArrayObject *)Py_NewRef(data);
@@ -133,8 +125,7 @@ open_worker(Batch *self, Worker *worker)
     worker->gil.stop = &self->stop;
     worker->pool.table = &self->table;
     worker->pool.differences = worker->dfun == NULL;
-    return pool_open(&worker->pool, worker->func->m,
-                     pool_together(&self->table, worker->func->m));
+    return pool_open(&worker->pool, worker->func->m, pool_together(&self->table, worker->func->m));
 }
 
 /* What a function gets as p for a fit. */
@@ -142,22 +133,19 @@ static void *
 data_of(const Batch *self, const CompiledFunction *function, npy_intp fit)
 {
     return self->data == NULL ? function->p
-                              : PyArray_BYTES(self->data) +
-                                    fit * PyArray_STRIDE(self->data, 0);
+                              : PyArray_BYTES(self->data) + fit * PyArray_STRIDE(self->data, 0);
 }
 
-/* Residuals of a fit at x to f: what the function returned, which is negative
- * where it stops the fit; or else 0. */
+/* Residuals of a fit at x to f: what the function returned, which is negative where it stops the
+ * fit; or else 0. */
 static int
-run_residuals(const Batch *self, Worker *worker, Fit *fit, const double *x,
-              double *f, int iflag)
+run_residuals(const Batch *self, Worker *worker, Fit *fit, const double *x, double *f, int iflag)
 {
     int status;
 
     fit->nfev++;
-    status = compiled_residuals(worker->func,
-                                data_of(self, worker->func, fit->index),
-                                fit->lm.n, x, f, iflag);
+    status = compiled_residuals(worker->func, data_of(self, worker->func, fit->index), fit->lm.n, x,
+                                f, iflag);
     if (status < 0) {
         return status;
     }
@@ -175,9 +163,8 @@ run_jacobian(const Batch *self, Worker *worker, Fit *fit)
 
     if (dfun != NULL) {
         fit->njev++;
-        status = dfun->jacobian(data_of(self, dfun, fit->index), fit->m,
-                                fit->lm.n, fit->lm.x, fit->f, fit->jacobian,
-                                fit->m, 2);
+        status = dfun->jacobian(data_of(self, dfun, fit->index), fit->m, fit->lm.n, fit->lm.x,
+                                fit->f, fit->jacobian, fit->m, 2);
         table_weigh_jacobian(&self->table, fit->index, fit->m, fit->jacobian);
         return Py_MIN(status, 0);
     }
@@ -187,8 +174,7 @@ run_jacobian(const Batch *self, Worker *worker, Fit *fit)
             return 0; /* which the caller sees, too */
         }
         fit_displace(fit, j, displaced);
-        status = run_residuals(self, worker, fit, displaced,
-                               fit->jacobian + j * fit->m, 2);
+        status = run_residuals(self, worker, fit, displaced, fit->jacobian + j * fit->m, 2);
     }
     return status;
 }
@@ -199,8 +185,7 @@ seconds_since(const struct timespec *start)
     struct timespec now;
 
     timespec_get(&now, TIME_UTC);
-    return (double)(now.tv_sec - start->tv_sec) +
-           1e-9 * (double)(now.tv_nsec - start->tv_nsec);
+    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
 }
 
 /* Whether so much time has passed. A clock that was set back has no say. */
@@ -212,8 +197,8 @@ is_over(const struct timespec *start, double duration)
     return seconds >= duration || seconds < 0.0;
 }
 
-/* Tell how many fits are done. Not after each of them: what all threads write
- * to stands beside what all of them read. */
+/* Tell how many fits are done. Not after each of them: what all threads write to stands beside what
+ * all of them read. */
 static void
 publish(Batch *self, Worker *worker)
 {
@@ -221,8 +206,7 @@ publish(Batch *self, Worker *worker)
     worker->told = worker->pool.done;
 }
 
-/* Let a worker begin fits that nobody has begun. Portions grow until they take
- * some time. */
+/* Let a worker begin fits that nobody has begun. Portions grow until they take some time. */
 static void
 take_portion(Batch *self, Worker *worker)
 {
@@ -254,10 +238,9 @@ answer(Batch *self, Worker *worker, Fit *fit)
         status = run_jacobian(self, worker, fit);
     }
     else {
-        status = run_residuals(
-            self, worker, fit,
-            fit->lm.request == LM_TRIAL ? fit->lm.trial : fit->lm.x,
-            pool_target(fit), 1);
+        status = run_residuals(self, worker, fit,
+                               fit->lm.request == LM_TRIAL ? fit->lm.trial : fit->lm.x,
+                               pool_target(fit), 1);
         finite = status == 0 && copy_all_finite(pool_target(fit), fit->m);
     }
     if (worker->gil.interrupted) {
@@ -273,8 +256,8 @@ answer(Batch *self, Worker *worker, Fit *fit)
     return 0;
 }
 
-/* Answer a fit until it has a Jacobian to be factored, one fit after the other,
- * as long as there are any. 0, or -1 where the fits are to end. */
+/* Answer a fit until it has a Jacobian to be factored, one fit after the other, as long as there
+ * are any. 0, or -1 where the fits are to end. */
 static int
 bring_to_jacobian(Batch *self, Worker *worker, Fit *fit)
 {
@@ -292,16 +275,15 @@ bring_to_jacobian(Batch *self, Worker *worker, Fit *fit)
             }
         }
         request = fit->lm.request;
-        if (gil_is_interrupted(&worker->gil) ||
-            answer(self, worker, fit) < 0) {
+        if (gil_is_interrupted(&worker->gil) || answer(self, worker, fit) < 0) {
             return -1;
         }
     } while (request != LM_JACOBIAN);
     return 0;
 }
 
-/* Make fits until there are none left; those that are under way when the turn
- * is over are still made. 0, or -1 where the fits are to end. */
+/* Make fits until there are none left; those that are under way when the turn is over are still
+ * made. 0, or -1 where the fits are to end. */
 static int
 make_fits(Batch *self, Worker *worker)
 {
@@ -341,9 +323,8 @@ batch_run(PyObject *object, PyObject *Py_UNUSED(ignored))
             PyErr_NoMemory();
         }
         if (!PyErr_Occurred()) {
-            result =
-                PyBool_FromLong(atomic_load(&self->next) < self->table.count &&
-                                !atomic_load(&self->stop));
+            result = PyBool_FromLong(atomic_load(&self->next) < self->table.count &&
+                                     !atomic_load(&self->stop));
         }
     }
     pool_clear(&worker.pool);
@@ -379,8 +360,7 @@ static const PyMethodDef batch_methods[] = {
 
 static const PyGetSetDef batch_getset[] = {
     {"done", batch_get_done, NULL, "How many fits are finished.", NULL},
-    {"options", batch_options, NULL,
-     "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
+    {"options", batch_options, NULL, "What messages speak of: ftol, xtol, gtol and maxfev.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -388,9 +368,8 @@ int
 batch_add_type(PyObject *module)
 {
     PyType_Slot slots[] = {
-        {Py_tp_doc,
-         (void *)"Batch(given, results, options, func, dfun, data, /)\n"
-                 "--\n\nMany fits of a compiled function."},
+        {Py_tp_doc, (void *)"Batch(given, results, options, func, dfun, data, /)\n"
+                            "--\n\nMany fits of a compiled function."},
         {Py_tp_new, (void *)batch_new},
         {Py_tp_dealloc, (void *)batch_dealloc},
         {Py_tp_methods, (void *)batch_methods},

@@ -37,8 +37,7 @@ batched_lay_out(Batched *batched, int width, int m, int n, double *memory)
 
 /* Vectors side by side: the elements of one index follow each other. */
 static void
-interleave(int width, ptrdiff_t size, const double *const from[BATCHED_MOST],
-           double *to)
+interleave(int width, ptrdiff_t size, const double *const from[BATCHED_MOST], double *to)
 {
     if (width == 4) { /* written in full, so that the compiler sees it */
         for (ptrdiff_t i = 0; i < size; i++) {
@@ -73,8 +72,8 @@ interleave_quotients(const Batched *batched, npy_intp column)
     }
 }
 
-/* The Jacobians as they are; those of differences are made on the way, so that
- * a group that cannot be factored is as it was. */
+/* The Jacobians as they are; those of differences are made on the way, so that a group that cannot
+ * be factored is as it was. */
 static void
 load(const Batched *batched, int differences)
 {
@@ -86,8 +85,7 @@ load(const Batched *batched, int differences)
         residuals[i] = batched->group[i]->f;
     }
     if (!differences) {
-        interleave(batched->width, (ptrdiff_t)fit->m * fit->lm.n, jacobians,
-                   batched->a);
+        interleave(batched->width, (ptrdiff_t)fit->m * fit->lm.n, jacobians, batched->a);
     }
     for (npy_intp j = 0; differences && j < fit->lm.n; j++) {
         interleave_quotients(batched, j);
@@ -121,8 +119,8 @@ batched_factor(const Batched *batched, int differences)
     const Fit *fit = batched->group[0];
 
     load(batched, differences);
-    if (!batched_qr(batched->isa, fit->m, fit->lm.n, batched->a, batched->rhs,
-                    batched->ipvt, batched->norms, batched->work)) {
+    if (!batched_qr(batched->isa, fit->m, fit->lm.n, batched->a, batched->rhs, batched->ipvt,
+                    batched->norms, batched->work)) {
         return 0;
     }
     for (int i = 0; i < batched->width; i++) {

@@ -6,8 +6,8 @@
 
 #include "minpack.h"
 
-/* Copy the n by n upper triangle of R to `out`, with zeros below. 0 when its
- * diagonal has a zero, else 1. */
+/* Copy the n by n upper triangle of R to `out`, with zeros below. 0 when its diagonal has a zero,
+ * else 1. */
 static int
 copy_triangle(int n, const double *r, npy_intp ldr, double *out)
 {
@@ -26,8 +26,7 @@ copy_triangle(int n, const double *r, npy_intp ldr, double *out)
 }
 
 int
-covariance_of(int n, const double *r, npy_intp ldr, const int *ipvt,
-              double *out, double *work)
+covariance_of(int n, const double *r, npy_intp ldr, const int *ipvt, double *out, double *work)
 {
     const double tol = 0.0;
 
@@ -57,34 +56,28 @@ is_permutation(const int *ipvt, npy_intp n, char *seen)
     return 1;
 }
 
-/* Whether the arguments of covariance() are such as solve() returns; if not,
- * ValueError is set. */
+/* Whether the arguments of covariance() are such as solve() returns; if not, ValueError is set. */
 static int
 is_factorisation(PyObject *fjac, PyObject *ipvt)
 {
     if (PyArray_Check(fjac) && PyArray_NDIM((PyArrayObject *)fjac) == 2 &&
         PyArray_TYPE((PyArrayObject *)fjac) == NPY_DOUBLE &&
-        PyArray_ISCARRAY_RO((PyArrayObject *)fjac) &&
-        PyArray_DIM((PyArrayObject *)fjac, 0) > 0 &&
-        PyArray_DIM((PyArrayObject *)fjac, 0) <=
-            PyArray_DIM((PyArrayObject *)fjac, 1) &&
-        PyArray_DIM((PyArrayObject *)fjac, 0) <= INT_MAX &&
-        PyArray_Check(ipvt) && PyArray_NDIM((PyArrayObject *)ipvt) == 1 &&
+        PyArray_ISCARRAY_RO((PyArrayObject *)fjac) && PyArray_DIM((PyArrayObject *)fjac, 0) > 0 &&
+        PyArray_DIM((PyArrayObject *)fjac, 0) <= PyArray_DIM((PyArrayObject *)fjac, 1) &&
+        PyArray_DIM((PyArrayObject *)fjac, 0) <= INT_MAX && PyArray_Check(ipvt) &&
+        PyArray_NDIM((PyArrayObject *)ipvt) == 1 &&
         PyArray_TYPE((PyArrayObject *)ipvt) == NPY_INT &&
         PyArray_ISCARRAY_RO((PyArrayObject *)ipvt) &&
-        PyArray_DIM((PyArrayObject *)ipvt, 0) ==
-            PyArray_DIM((PyArrayObject *)fjac, 0)) {
+        PyArray_DIM((PyArrayObject *)ipvt, 0) == PyArray_DIM((PyArrayObject *)fjac, 0)) {
         return 1;
     }
-    PyErr_SetString(PyExc_ValueError,
-                    "covariance() takes fjac and ipvt as solve() returns "
-                    "them");
+    PyErr_SetString(PyExc_ValueError, "covariance() takes fjac and ipvt as solve() returns "
+                                      "them");
     return 0;
 }
 
 PyObject *
-covariance_method(PyObject *Py_UNUSED(module), PyObject *const *args,
-                  Py_ssize_t nargs)
+covariance_method(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     PyArrayObject *fjac, *covariance = NULL;
     const int *ipvt;
@@ -93,8 +86,7 @@ covariance_method(PyObject *Py_UNUSED(module), PyObject *const *args,
     npy_intp shape[2];
 
     if (nargs != 2) {
-        PyErr_Format(PyExc_TypeError,
-                     "covariance() takes 2 arguments, not %zd", nargs);
+        PyErr_Format(PyExc_TypeError, "covariance() takes 2 arguments, not %zd", nargs);
         return NULL;
     }
     if (!is_factorisation(args[0], args[1])) {
@@ -117,8 +109,8 @@ covariance_method(PyObject *Py_UNUSED(module), PyObject *const *args,
         PyErr_SetString(PyExc_ValueError, "ipvt is not a permutation");
         goto cleanup;
     }
-    if (covariance_of((int)shape[0], PyArray_DATA(fjac), PyArray_DIM(fjac, 1),
-                      ipvt, PyArray_DATA(covariance), wa)) {
+    if (covariance_of((int)shape[0], PyArray_DATA(fjac), PyArray_DIM(fjac, 1), ipvt,
+                      PyArray_DATA(covariance), wa)) {
         result = Py_NewRef(covariance);
     }
     else {

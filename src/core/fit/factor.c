@@ -29,8 +29,7 @@ factor_memory(Fit *fit, const double **points)
     }
     else if (lm->isa >= 0) {
         qr_start(lm->n, lm->r, lm->spare);
-        qr_rows(lm->isa, fit->m, lm->n, fit->jacobian, strides, fit->f, lm->r,
-                lm->spare);
+        qr_rows(lm->isa, fit->m, lm->n, fit->jacobian, strides, fit->f, lm->r, lm->spare);
         qr_end(lm->n, lm->r, lm->spare);
     }
     lm_factor(lm, fit->m, fit->f, fit->f_trial);
@@ -54,11 +53,10 @@ factor_chunk(int m, int n)
     return chunk;
 }
 
-/* Where the lowest address of some rows of a matrix is; `strides`, in units of
- * elements, from row to row and from column to column, come along. */
+/* Where the lowest address of some rows of a matrix is; `strides`, in units of elements, from row
+ * to row and from column to column, come along. */
 static const double *
-lay_of(const Matrix *matrix, npy_intp first, int rows, int n,
-       int64_t strides[2])
+lay_of(const Matrix *matrix, npy_intp first, int rows, int n, int64_t strides[2])
 {
     npy_intp low = first * matrix->down;
 
@@ -75,32 +73,27 @@ lay_of(const Matrix *matrix, npy_intp first, int rows, int n,
 
 /* Whether the array is still what `matrix` was taken from. */
 static int
-still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv,
-         const Fit *fit)
+still_is(PyArrayObject *array, const Matrix *matrix, int col_deriv, const Fit *fit)
 {
     int ndim = PyArray_NDIM(array);
     Matrix now;
 
     /* First the shape: without dimensions there are no strides. */
-    if ((ndim != 1 && ndim != 2) ||
-        PyArray_SIZE(array) != (npy_intp)fit->m * fit->lm.n ||
-        PyArray_DIM(array, 0) !=
-            (col_deriv && ndim == 2 ? fit->lm.n : fit->m) ||
+    if ((ndim != 1 && ndim != 2) || PyArray_SIZE(array) != (npy_intp)fit->m * fit->lm.n ||
+        PyArray_DIM(array, 0) != (col_deriv && ndim == 2 ? fit->lm.n : fit->m) ||
         PyArray_TYPE(array) != NPY_DOUBLE || !PyArray_ISBEHAVED_RO(array)) {
         return 0;
     }
     now = answers_matrix_of(array, col_deriv);
-    return now.first == matrix->first && now.down == matrix->down &&
-           now.right == matrix->right;
+    return now.first == matrix->first && now.down == matrix->down && now.right == matrix->right;
 }
 
-/* In chunks, so that other threads get their turn. Each chunk is copied with
- * the GIL held, because they can do anything to the array, and reduced without
- * it. While there is no other thread, chunks are read where they lie, with the
- * GIL held: to the same bits. One that comes meanwhile waits for one chunk. */
+/* In chunks, so that other threads get their turn. Each chunk is copied with the GIL held, because
+ * they can do anything to the array, and reduced without it. While there is no other thread, chunks
+ * are read where they lie, with the GIL held: to the same bits. One that comes meanwhile waits for
+ * one chunk. */
 static int
-reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv,
-              const Chunk *chunk)
+reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv, const Chunk *chunk)
 {
     const Matrix matrix = answers_matrix_of(jacobian, col_deriv);
     LmFit *lm = &fit->lm;
@@ -112,19 +105,16 @@ reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv,
         PyThreadState *state;
 
         if (!still_is(jacobian, &matrix, col_deriv, fit)) {
-            PyErr_SetString(PyExc_ValueError,
-                            "the array that Dfun returned changed its shape "
-                            "or memory while it was read");
+            PyErr_SetString(PyExc_ValueError, "the array that Dfun returned changed its shape "
+                                              "or memory while it was read");
             return -1;
         }
         lowest = lay_of(&matrix, first, rows, lm->n, strides);
         if (gil_is_nobody_elses()) {
-            qr_rows(lm->isa, rows, lm->n, lowest, strides, fit->f + first,
-                    lm->r, lm->spare);
+            qr_rows(lm->isa, rows, lm->n, lowest, strides, fit->f + first, lm->r, lm->spare);
             continue;
         }
-        qr_pack(lm->isa, rows, lm->n, lowest, strides, fit->f + first,
-                chunk->memory);
+        qr_pack(lm->isa, rows, lm->n, lowest, strides, fit->f + first, chunk->memory);
         state = PyEval_SaveThread();
         qr_fold(lm->isa, rows, lm->n, chunk->memory, lm->r, lm->spare);
         PyEval_RestoreThread(state);
@@ -133,8 +123,7 @@ reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv,
 }
 
 int
-factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv,
-                    const Chunk *chunk)
+factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv, const Chunk *chunk)
 {
     LmFit *lm = &fit->lm;
     int status = 0;
@@ -148,8 +137,7 @@ factor_reduce_array(Fit *fit, PyArrayObject *jacobian, int col_deriv,
         int64_t strides[2];
         const double *lowest = lay_of(&matrix, 0, fit->m, lm->n, strides);
 
-        qr_rows(lm->isa, fit->m, lm->n, lowest, strides, fit->f, lm->r,
-                lm->spare);
+        qr_rows(lm->isa, fit->m, lm->n, lowest, strides, fit->f, lm->r, lm->spare);
     }
     qr_end(lm->n, lm->r, lm->spare);
     return status;

@@ -5,8 +5,8 @@
 
 #include "user/copy.h"
 
-/* Whether R is finite. Its columns have the norms of the Jacobian's, so that
- * it has a NaN or infinity whenever that had. */
+/* Whether R is finite. Its columns have the norms of the Jacobian's, so that it has a NaN or
+ * infinity whenever that had. */
 static int
 triangle_is_finite(const LmFit *lm)
 {
@@ -29,10 +29,9 @@ any_nan(const double *values, Py_ssize_t size)
     return 0;
 }
 
-/* MINPACK rejects a trial point where the residuals are NaN, and most at
- * infinity. But where overflow made the point itself NaN, the predicted
- * reduction is NaN too, no comparison with it holds, and MINPACK would take
- * the point for an improvement. */
+/* MINPACK rejects a trial point where the residuals are NaN, and most at infinity. But where
+ * overflow made the point itself NaN, the predicted reduction is NaN too, no comparison with it
+ * holds, and MINPACK would take the point for an improvement. */
 int
 finite_before_trial(Fit *fit)
 {
@@ -56,8 +55,7 @@ finite_after_trial(Fit *fit, int residuals_finite)
         return 0;
     }
     fit->strayed = 1;
-    if (!copy_all_finite(fit->lm.x, fit->lm.n) ||
-        !copy_all_finite(fit->f, fit->m)) {
+    if (!copy_all_finite(fit->lm.x, fit->lm.n) || !copy_all_finite(fit->f, fit->m)) {
         return 0;
     }
     if (fit->last_finite == NULL) {
@@ -73,9 +71,8 @@ finite_after_trial(Fit *fit, int residuals_finite)
     return 0;
 }
 
-/* Where x or f has a NaN or infinity, MINPACK took a trial point where
- * something overflowed for an improvement. Nothing was saved when x0 or the
- * residuals there were not finite. */
+/* Where x or f has a NaN or infinity, MINPACK took a trial point where something overflowed for an
+ * improvement. Nothing was saved when x0 or the residuals there were not finite. */
 int
 finite_restore(Fit *fit)
 {

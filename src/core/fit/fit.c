@@ -22,16 +22,15 @@ fit_size(const Fit *fit)
 {
     size_t n = (size_t)fit->lm.n;
 
-    return VECTORS * n +
-           (fit->lm.isa < 0 ? 0 : (size_t)fit->lm.ldr * (n + 1));
+    return VECTORS * n + (fit->lm.isa < 0 ? 0 : (size_t)fit->lm.ldr * (n + 1));
 }
 
 double *
 fit_lay_out(Fit *fit, double *memory)
 {
     LmFit *lm = &fit->lm;
-    double **const vectors[] = {&lm->diag, &lm->qtf,  &lm->acnorm, &lm->step,
-                                &lm->trial, &lm->work, &lm->more,  &fit->steps};
+    double **const vectors[] = {&lm->diag,  &lm->qtf,  &lm->acnorm, &lm->step,
+                                &lm->trial, &lm->work, &lm->more,   &fit->steps};
 
     for (int i = 0; i < VECTORS - 1; i++) {
         *vectors[i] = memory;

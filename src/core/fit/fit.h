@@ -1,7 +1,6 @@
-/* A fit between two requests: MINPACK's iteration, and the residuals that it
- * is about. One fit and one of a million are the same; who evaluates is the
- * driver's. Nothing here calls a user's function or needs the GIL.
- */
+/* A fit between two requests: MINPACK's iteration, and the residuals that it is about. One fit and
+ * one of a million are the same; who evaluates is the driver's. Nothing here calls a user's
+ * function or needs the GIL. */
 #ifndef PYMINPACK_FIT_FIT_H
 #define PYMINPACK_FIT_FIT_H
 
@@ -46,15 +45,15 @@ fit_work_of_step(const Fit *fit)
     return (double)fit->lm.n * fit->lm.n * fit->lm.n;
 }
 
-/* Say how large a fit is, and by which instruction set it is factored by
- * blocks; negative: as MINPACK does. All else of it is zero. */
+/* Say how large a fit is, and by which instruction set it is factored by blocks; negative: as
+ * MINPACK does. All else of it is zero. */
 void fit_shape(Fit *fit, int m, int n, int isa);
 
 /* The doubles of the vectors of length n, and of the triangle by blocks. */
 size_t fit_size(const Fit *fit);
 
-/* Lay these out in memory: the first that is free behind them. x, the
- * residuals, the Jacobian and lm.spare are not among them. */
+/* Lay these out in memory: the first that is free behind them. x, the residuals, the Jacobian and
+ * lm.spare are not among them. */
 double *fit_lay_out(Fit *fit, double *memory);
 
 /* Begin at lm.x, with the user's scaling in lm.diag if options->mode is 2. */
@@ -66,23 +65,21 @@ void fit_clear(Fit *fit);
 /* Whether the trial point can be evaluated; if not, the fit is finished. */
 int fit_may_try(Fit *fit);
 
-/* Take the residuals at x or at the trial point, which are in f or in f_trial:
- * their norm, and whether all of them are finite. If the trial point is
- * accepted, f and f_trial are exchanged. 0, or -1 where memory is lacking. */
+/* Take the residuals at x or at the trial point, which are in f or in f_trial: their norm, and
+ * whether all of them are finite. If the trial point is accepted, f and f_trial are exchanged. 0,
+ * or -1 where memory is lacking. */
 int fit_take_residuals(Fit *fit, double norm, int finite);
 
 /* Take the factors of the Jacobian, which are in place. */
 void fit_take_factors(Fit *fit);
 
-/* Put x, displaced in one variable, at `point`; the same one goes back before.
- */
+/* Put x, displaced in one variable, at `point`; the same one goes back before. */
 void fit_displace(const Fit *fit, npy_intp variable, double *point);
 
 /* End a fit whose function returned a negative status. */
 void fit_stop(Fit *fit, int status);
 
-/* lm.info becomes what the fit is to return, and x and f the last that were
- * finite. */
+/* lm.info becomes what the fit is to return, and x and f the last that were finite. */
 void fit_finish(Fit *fit);
 
 #endif /* PYMINPACK_FIT_FIT_H */

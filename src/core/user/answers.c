@@ -12,8 +12,8 @@ source_of(const char *name, npy_intp legal)
     return source;
 }
 
-/* 0 if the array is a vector (or a scalar, which counts as one of size 1);
- * -1 with ValueError if it has more dimensions. */
+/* 0 if the array is a vector (or a scalar, which counts as one of size 1); -1 with ValueError if it
+ * has more dimensions. */
 static int
 check_vector(PyArrayObject *array, const char *name)
 {
@@ -83,8 +83,7 @@ error:
     return NULL;
 }
 
-/* What is no list or tuple of floats as a vector of that size; see
- * answers_vector. */
+/* What is no list or tuple of floats as a vector of that size; see answers_vector. */
 static PyArrayObject *
 any_to_vector(PyObject *value, npy_intp size)
 {
@@ -94,8 +93,7 @@ any_to_vector(PyObject *value, npy_intp size)
     if (array == NULL) {
         return NULL;
     }
-    if (check_vector(array, "func") < 0 ||
-        check_size(PyArray_SIZE(array), size) < 0) {
+    if (check_vector(array, "func") < 0 || check_size(PyArray_SIZE(array), size) < 0) {
         Py_DECREF(array);
         return NULL;
     }
@@ -153,8 +151,7 @@ answers_residuals(PyObject *value, npy_intp size, double *out)
 
 /* The error of a Jacobian of the wrong shape. */
 static void
-set_shape_error(PyArrayObject *array, PyObject *dfun, npy_intp rows,
-                npy_intp columns)
+set_shape_error(PyArrayObject *array, PyObject *dfun, npy_intp rows, npy_intp columns)
 {
     PyObject *name = NULL;
     PyObject *shape = NULL;
@@ -189,8 +186,7 @@ cleanup:
 }
 
 PyArrayObject *
-answers_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n,
-                 int col_deriv)
+answers_jacobian(PyObject *value, PyObject *dfun, npy_intp m, npy_intp n, int col_deriv)
 {
     npy_intp rows = col_deriv ? n : m;
     npy_intp columns = col_deriv ? m : n;

@@ -14,8 +14,7 @@ is_native_double(PyArrayObject *array)
 int
 arrays_is_vector(PyObject *object)
 {
-    return PyArray_Check(object) &&
-           PyArray_NDIM((PyArrayObject *)object) == 1 &&
+    return PyArray_Check(object) && PyArray_NDIM((PyArrayObject *)object) == 1 &&
            is_native_double((PyArrayObject *)object);
 }
 
@@ -45,8 +44,8 @@ arrays_any(PyObject *value, const Source *source, int *is_new)
     return (PyArrayObject *)PyArray_EnsureArray(array);
 }
 
-/* Whether float(item) is what the user means: numbers of any kind, but not
- * strings, None or complex numbers, which NumPy's own cast would try. */
+/* Whether float(item) is what the user means: numbers of any kind, but not strings, None or complex
+ * numbers, which NumPy's own cast would try. */
 static int
 is_real_number(PyObject *item)
 {
@@ -56,8 +55,7 @@ is_real_number(PyObject *item)
         PyArray_IsScalar(item, Character)) {
         return 0;
     }
-    return number != NULL &&
-           (number->nb_float != NULL || number->nb_index != NULL);
+    return number != NULL && (number->nb_float != NULL || number->nb_index != NULL);
 }
 
 /* Whether arrays of that type can be converted. */
@@ -71,16 +69,15 @@ is_taken(PyArrayObject *array, PyObject *value, int kinds)
         return 1;
     }
     if (kinds == ARRAYS_DATA) {
-        return PyTypeNum_ISDATETIME(type_num) || type_num == NPY_OBJECT ||
-               type_num == NPY_STRING || type_num == NPY_UNICODE;
+        return PyTypeNum_ISDATETIME(type_num) || type_num == NPY_OBJECT || type_num == NPY_STRING ||
+               type_num == NPY_UNICODE;
     }
     return kinds == ARRAYS_OBJECTS && type_num == NPY_OBJECT &&
-           (PyArray_Check(value) || PyArray_NDIM(array) > 0 ||
-            is_real_number(value));
+           (PyArray_Check(value) || PyArray_NDIM(array) > 0 || is_real_number(value));
 }
 
-/* The error of values that are no real numbers: says what they are. `object`
- * is the user's, where it is no array and its type says more than a dtype. */
+/* The error of values that are no real numbers: says what they are. `object` is the user's, where
+ * it is no array and its type says more than a dtype. */
 static void
 set_type_error(const Source *source, PyArrayObject *array, PyObject *object)
 {
@@ -96,10 +93,9 @@ set_type_error(const Source *source, PyArrayObject *array, PyObject *object)
     /* Held: to print it runs Python code, which may give the array another. */
     dtype = Py_NewRef((PyObject *)PyArray_DESCR(array));
     PyErr_Format(PyExc_TypeError,
-                 source->returned
-                     ? "%s returned values of dtype %S; it must return real "
-                       "numbers"
-                     : "%s must be real numbers, not of dtype %S",
+                 source->returned ? "%s returned values of dtype %S; it must return real "
+                                    "numbers"
+                                  : "%s must be real numbers, not of dtype %S",
                  source->name, dtype);
     Py_DECREF(dtype);
 }
@@ -107,8 +103,8 @@ set_type_error(const Source *source, PyArrayObject *array, PyObject *object)
 /* Levels of lists within lists that are copied without NumPy. */
 #define LEVELS 3
 
-/* Copy lists of lists of floats, of that shape, to *out, which moves on. 1
- * when done, 0 when they are anything else, -1 with an exception. */
+/* Copy lists of lists of floats, of that shape, to *out, which moves on. 1 when done, 0 when they
+ * are anything else, -1 with an exception. */
 static int
 copy_levels(PyObject *value, int ndim, const npy_intp *shape, double **out)
 {
@@ -132,15 +128,14 @@ copy_levels(PyObject *value, int ndim, const npy_intp *shape, double **out)
         done = 0;
     }
     for (npy_intp i = 0; done > 0 && i < shape[0]; i++) {
-        done =
-            copy_levels(PyTuple_GET_ITEM(items, i), ndim - 1, shape + 1, out);
+        done = copy_levels(PyTuple_GET_ITEM(items, i), ndim - 1, shape + 1, out);
     }
     Py_DECREF(items);
     return done;
 }
 
-/* Lists or tuples of floats, or of such lists, as an array: 1 when done, 0
- * when it is anything else, -1 with an exception. */
+/* Lists or tuples of floats, or of such lists, as an array: 1 when done, 0 when it is anything
+ * else, -1 with an exception. */
 static int
 own_floats(PyObject *value, const Source *source, PyArrayObject **own)
 {
@@ -158,11 +153,9 @@ own_floats(PyObject *value, const Source *source, PyArrayObject **own)
             break;
         }
         shape[ndim] = PyTuple_GET_SIZE(items);
-        size =
-            shape[ndim] > source->most_inner / size ? 0 : size * shape[ndim];
+        size = shape[ndim] > source->most_inner / size ? 0 : size * shape[ndim];
         ndim++;
-        Py_SETREF(first,
-                  Py_NewRef(size == 0 ? Py_None : PyTuple_GET_ITEM(items, 0)));
+        Py_SETREF(first, Py_NewRef(size == 0 ? Py_None : PyTuple_GET_ITEM(items, 0)));
         Py_DECREF(items);
     }
     Py_DECREF(first);
@@ -199,9 +192,7 @@ arrays_real(PyObject *value, const Source *source, int *is_new)
     if (array == NULL || is_taken(array, value, source->kinds)) {
         return array;
     }
-    set_type_error(source, array,
-                   PyArray_Check(value) || PyArray_NDIM(array) > 0 ? NULL
-                                                                   : value);
+    set_type_error(source, array, PyArray_Check(value) || PyArray_NDIM(array) > 0 ? NULL : value);
     Py_DECREF(array);
     return NULL;
 }
@@ -211,11 +202,10 @@ static void
 set_element_error(const Source *source, npy_intp i, PyObject *item)
 {
     PyErr_Format(PyExc_TypeError,
-                 source->returned
-                     ? "%s returned values of dtype object, of which element "
-                       "%zd is of type '%.200s'; it must return real numbers"
-                     : "%s must be real numbers, not of dtype object, of "
-                       "which element %zd is of type '%.200s'",
+                 source->returned ? "%s returned values of dtype object, of which element "
+                                    "%zd is of type '%.200s'; it must return real numbers"
+                                  : "%s must be real numbers, not of dtype object, of "
+                                    "which element %zd is of type '%.200s'",
                  source->name, (Py_ssize_t)i, types_name(item));
 }
 
@@ -233,8 +223,7 @@ read_element(const Source *source, npy_intp i, PyObject *item, double *number)
         *number = (double)NAN;
         return 0;
     }
-    if (source->kinds == ARRAYS_DATA &&
-        (PyUnicode_Check(item) || PyBytes_Check(item))) {
+    if (source->kinds == ARRAYS_DATA && (PyUnicode_Check(item) || PyBytes_Check(item))) {
         read = PyFloat_FromString(item);
         if (read != NULL) {
             *number = PyFloat_AS_DOUBLE(read);
@@ -250,8 +239,8 @@ read_element(const Source *source, npy_intp i, PyObject *item, double *number)
     return -1;
 }
 
-/* A float64 copy of an array of Python objects; NULL with TypeError if they
- * are not numbers, or with whatever their __float__ raised. */
+/* A float64 copy of an array of Python objects; NULL with TypeError if they are not numbers, or
+ * with whatever their __float__ raised. */
 static PyArrayObject *
 objects_to_doubles(PyArrayObject *objects, const Source *source)
 {
@@ -265,8 +254,8 @@ objects_to_doubles(PyArrayObject *objects, const Source *source)
         return NULL;
     }
     size = PyArray_SIZE(flat);
-    doubles = (PyArrayObject *)PyArray_SimpleNew(
-        PyArray_NDIM(objects), PyArray_DIMS(objects), NPY_DOUBLE);
+    doubles = (PyArrayObject *)PyArray_SimpleNew(PyArray_NDIM(objects), PyArray_DIMS(objects),
+                                                 NPY_DOUBLE);
     if (doubles == NULL) {
         goto error;
     }
@@ -298,13 +287,12 @@ dates_to_doubles(PyArrayObject *dates)
     npy_intp size;
 
     counts = (PyArrayObject *)PyArray_CheckFromAny(
-        (PyObject *)dates, NULL, 0, 0,
-        NPY_ARRAY_CARRAY_RO | NPY_ARRAY_NOTSWAPPED, NULL);
+        (PyObject *)dates, NULL, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_NOTSWAPPED, NULL);
     if (counts == NULL) {
         return NULL;
     }
-    doubles = (PyArrayObject *)PyArray_SimpleNew(
-        PyArray_NDIM(counts), PyArray_DIMS(counts), NPY_DOUBLE);
+    doubles =
+        (PyArrayObject *)PyArray_SimpleNew(PyArray_NDIM(counts), PyArray_DIMS(counts), NPY_DOUBLE);
     size = PyArray_SIZE(counts);
     for (npy_intp i = 0; doubles != NULL && i < size; i++) {
         npy_int64 count = ((const npy_int64 *)PyArray_DATA(counts))[i];
@@ -367,8 +355,7 @@ arrays_own(PyObject *value, const Source *source)
     is_new |= !is_native_double(array); /* a conversion is a copy */
     doubles = arrays_to_doubles(array, source);
     if (doubles != NULL && !(is_new && PyArray_IS_C_CONTIGUOUS(doubles))) {
-        Py_SETREF(doubles,
-                  (PyArrayObject *)PyArray_NewCopy(doubles, NPY_CORDER));
+        Py_SETREF(doubles, (PyArrayObject *)PyArray_NewCopy(doubles, NPY_CORDER));
     }
     return doubles;
 }

@@ -6,8 +6,7 @@
 #include "user/unshared.h"
 
 int
-call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args,
-          int col_deriv)
+call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args, int col_deriv)
 {
     Py_ssize_t extra = PyTuple_GET_SIZE(args);
 
@@ -19,8 +18,7 @@ call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args,
     call->residuals = compiled_function(func);
     call->derivatives = dfun == NULL ? NULL : compiled_function(dfun);
     if (call->derivatives != NULL && call->derivatives->jacobian == NULL) {
-        PyErr_SetString(PyExc_TypeError,
-                        "Dfun is a compiled function without a Jacobian");
+        PyErr_SetString(PyExc_TypeError, "Dfun is a compiled function without a Jacobian");
         return -1;
     }
     /* Two more than args: x, and the slot before it that a callee may use. */
@@ -51,8 +49,7 @@ call_clear(Call *call)
 int
 call_is_compiled(const Call *call)
 {
-    return call->residuals != NULL &&
-           (call->dfun == NULL || call->derivatives != NULL);
+    return call->residuals != NULL && (call->dfun == NULL || call->derivatives != NULL);
 }
 
 int
@@ -69,16 +66,15 @@ call_settle_m(const Call *call, int *m, int n)
         }
     }
     if (call->derivatives != NULL && call->derivatives->m != *m) {
-        PyErr_Format(PyExc_ValueError,
-                     "Dfun is compiled for %d residuals, and func gives %d",
+        PyErr_Format(PyExc_ValueError, "Dfun is compiled for %d residuals, and func gives %d",
                      call->derivatives->m, *m);
         return -1;
     }
     return 0;
 }
 
-/* Make call->argument an array that is the user's own, with the values x. 0,
- * or -1 with an exception. */
+/* Make call->argument an array that is the user's own, with the values x. 0, or -1 with an
+ * exception. */
 static int
 fill_argument(Call *call, const double *x, int n)
 {
@@ -88,8 +84,7 @@ fill_argument(Call *call, const double *x, int n)
         Py_CLEAR(call->argument);
     }
     if (call->argument == NULL) {
-        call->argument =
-            (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
+        call->argument = (PyArrayObject *)PyArray_SimpleNew(1, shape, NPY_DOUBLE);
         if (call->argument == NULL) {
             return -1;
         }
@@ -119,13 +114,11 @@ call_python(Call *call, PyObject *function, const double *x, int n)
         return NULL;
     }
     call->call[1] = (PyObject *)call->argument;
-    result = PyObject_Vectorcall(
-        function, call->call + 1,
-        (size_t)call->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    /* A function of Python looks for Ctrl-C where it begins. One written in C
-     * gives it no other chance than this. */
-    if (!PyFunction_Check(function) && result != NULL &&
-        PyErr_CheckSignals() < 0) {
+    result = PyObject_Vectorcall(function, call->call + 1,
+                                 (size_t)call->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    /* A function of Python looks for Ctrl-C where it begins. One written in C gives it no other
+     * chance than this. */
+    if (!PyFunction_Check(function) && result != NULL && PyErr_CheckSignals() < 0) {
         Py_CLEAR(result);
     }
     return result;
@@ -148,22 +141,20 @@ call_compiled(Call *call, int n, const double *x, double *f, int iflag)
     const CompiledFunction *function = call->residuals;
 
     if (gil_is_interrupted(&call->gil) ||
-        note(call, compiled_residuals(function, function->p, n, x, f,
-                                      iflag)) < 0) {
+        note(call, compiled_residuals(function, function->p, n, x, f, iflag)) < 0) {
         return -1;
     }
     return copy_all_finite(f, function->m);
 }
 
 int
-call_compiled_jacobian(Call *call, int n, const double *x, double *f,
-                       double *jacobian)
+call_compiled_jacobian(Call *call, int n, const double *x, double *f, double *jacobian)
 {
     const CompiledFunction *function = call->derivatives;
 
     if (gil_is_interrupted(&call->gil)) {
         return -1;
     }
-    return note(call, function->jacobian(function->p, function->m, n, x, f,
-                                         jacobian, function->m, 2));
+    return note(call,
+                function->jacobian(function->p, function->m, n, x, f, jacobian, function->m, 2));
 }

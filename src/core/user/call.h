@@ -1,5 +1,4 @@
-/* The user's functions of one fit, and how they are called. Either may be
- * compiled. */
+/* The user's functions of one fit, and how they are called. Either may be compiled. */
 #ifndef PYMINPACK_USER_CALL_H
 #define PYMINPACK_USER_CALL_H
 
@@ -10,7 +9,7 @@
 typedef struct {
     const CompiledFunction *residuals;   /* func's; NULL: func is Python's */
     const CompiledFunction *derivatives; /* dfun's; NULL: it is Python's */
-    int stopped; /* what a compiled function returned to stop */
+    int stopped;                         /* what a compiled function returned to stop */
 
     PyObject *func; /* strong */
     PyObject *dfun; /* strong; NULL: differences */
@@ -23,35 +22,31 @@ typedef struct {
     Gil gil; /* left while Python has no part */
 } Call;
 
-/* Take references to the functions and args. `call` is all zero before;
- * call_clear undoes it, also after a failure. 0, or -1 with an exception. */
-int call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args,
-              int col_deriv);
+/* Take references to the functions and args. `call` is all zero before; call_clear undoes it, also
+ * after a failure. 0, or -1 with an exception. */
+int call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args, int col_deriv);
 
 void call_clear(Call *call);
 
 /* Whether Python has no part in the fit. */
 int call_is_compiled(const Call *call);
 
-/* Whether functions that are compiled fit a problem of m residuals and n
- * variables, where *m is learnt from func if that is. 0, or -1 with an
- * exception. */
+/* Whether functions that are compiled fit a problem of m residuals and n variables, where *m is
+ * learnt from func if that is. 0, or -1 with an exception. */
 int call_settle_m(const Call *call, int *m, int n);
 
-/* An array with the n values x that is nobody else's. A new reference, or NULL
- * with an exception. */
+/* An array with the n values x that is nobody else's. A new reference, or NULL with an exception.
+ */
 PyArrayObject *call_argument(Call *call, const double *x, int n);
 
-/* function(x, *args) with such an array: a new reference, or NULL with an
- * exception. */
+/* function(x, *args) with such an array: a new reference, or NULL with an exception. */
 PyObject *call_python(Call *call, PyObject *function, const double *x, int n);
 
-/* Residuals of a compiled func at x to m doubles: whether they are finite. -1
- * where the fit is to end: call->stopped is not 0, or an exception is set. */
+/* Residuals of a compiled func at x to m doubles: whether they are finite. -1 where the fit is to
+ * end: call->stopped is not 0, or an exception is set. */
 int call_compiled(Call *call, int n, const double *x, double *f, int iflag);
 
 /* As call_compiled, for the Jacobian; 0 where all is well. */
-int call_compiled_jacobian(Call *call, int n, const double *x, double *f,
-                           double *jacobian);
+int call_compiled_jacobian(Call *call, int n, const double *x, double *f, double *jacobian);
 
 #endif /* PYMINPACK_USER_CALL_H */

@@ -1,6 +1,6 @@
-/* Compiled(residual, combined, jacobian, m, memory, data, k, owners): the
- * user's functions as machine code, by their addresses, with what has to live
- * as long as they are called. Nothing of it ever changes. */
+/* Compiled(residual, combined, jacobian, m, memory, data, k, owners): the user's functions as
+ * machine code, by their addresses, with what has to live as long as they are called. Nothing of it
+ * ever changes. */
 #include "user/compiled.h"
 #include "types.h"
 #include "user/arrays.h"
@@ -20,8 +20,8 @@ typedef struct {
 } Compiled;
 
 int
-compiled_residuals(const CompiledFunction *function, void *p, int n,
-                   const double *x, double *fvec, int iflag)
+compiled_residuals(const CompiledFunction *function, void *p, int n, const double *x, double *fvec,
+                   int iflag)
 {
     int m = function->m;
 
@@ -47,20 +47,18 @@ read_address(PyObject *number, uintptr_t *address)
 
 /* Read the addresses of the three functions. 0, or -1 with an exception. */
 static int
-read_functions(CompiledFunction *function, PyObject *residual,
-               PyObject *combined, PyObject *jacobian)
+read_functions(CompiledFunction *function, PyObject *residual, PyObject *combined,
+               PyObject *jacobian)
 {
     uintptr_t of_residual, of_combined, of_jacobian;
 
-    if (read_address(residual, &of_residual) < 0 ||
-        read_address(combined, &of_combined) < 0 ||
+    if (read_address(residual, &of_residual) < 0 || read_address(combined, &of_combined) < 0 ||
         read_address(jacobian, &of_jacobian) < 0) {
         return -1;
     }
     if ((of_residual == 0) == (of_combined == 0)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "residual or combined must be an address, and the "
-                        "other 0");
+        PyErr_SetString(PyExc_ValueError, "residual or combined must be an address, and the "
+                                          "other 0");
         return -1;
     }
     function->residual = (compiled_residual_fcn *)of_residual;
@@ -69,8 +67,8 @@ read_functions(CompiledFunction *function, PyObject *residual,
     return 0;
 }
 
-/* Whether numbers at the address may be read as what they are, the largest
- * power of two in their size up to that of a double. */
+/* Whether numbers at the address may be read as what they are, the largest power of two in their
+ * size up to that of a double. */
 static int
 is_aligned(const void *address, Py_ssize_t itemsize)
 {
@@ -79,8 +77,8 @@ is_aligned(const void *address, Py_ssize_t itemsize)
     return (uintptr_t)address % (size & (~size + 1)) == 0;
 }
 
-/* Make p the address of the user's data: None, an address, or what has the
- * buffer protocol. 0, or -1 with an exception. */
+/* Make p the address of the user's data: None, an address, or what has the buffer protocol. 0, or
+ * -1 with an exception. */
 static int
 read_memory(Compiled *self, PyObject *memory)
 {
@@ -98,24 +96,19 @@ read_memory(Compiled *self, PyObject *memory)
         function->p = (void *)address;
         return 0;
     }
-    if (PyObject_GetBuffer(memory, &self->view,
-                           PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
+    if (PyObject_GetBuffer(memory, &self->view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
         return -1;
     }
-    if (function->k >= 0 &&
-        self->view.len / (Py_ssize_t)sizeof(double) < function->k) {
+    if (function->k >= 0 && self->view.len / (Py_ssize_t)sizeof(double) < function->k) {
         PyErr_Format(PyExc_ValueError,
                      "data too short: k=%zd numbers are %zd bytes, and data "
                      "have %zd",
-                     function->k, function->k * (Py_ssize_t)sizeof(double),
-                     self->view.len);
+                     function->k, function->k * (Py_ssize_t)sizeof(double), self->view.len);
         return -1;
     }
-    itemsize =
-        function->k >= 0 ? (Py_ssize_t)sizeof(double) : self->view.itemsize;
+    itemsize = function->k >= 0 ? (Py_ssize_t)sizeof(double) : self->view.itemsize;
     if (self->view.len > 0 && !is_aligned(self->view.buf, itemsize)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "data must be aligned in memory; give a copy");
+        PyErr_SetString(PyExc_ValueError, "data must be aligned in memory; give a copy");
         return -1;
     }
     function->p = self->view.buf;
@@ -134,10 +127,8 @@ read_k(CompiledFunction *function, PyObject *k)
     if (function->k == -1 && PyErr_Occurred()) {
         return -1;
     }
-    if (function->k < 0 ||
-        function->k > PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(double)) {
-        PyErr_Format(PyExc_ValueError, "k must be a number of doubles, not %S",
-                     k);
+    if (function->k < 0 || function->k > PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(double)) {
+        PyErr_Format(PyExc_ValueError, "k must be a number of doubles, not %S", k);
         return -1;
     }
     return 0;
@@ -151,13 +142,11 @@ compiled_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     int m;
 
     if (kwargs != NULL) {
-        PyErr_SetString(PyExc_TypeError,
-                        "Compiled() takes no keyword arguments");
+        PyErr_SetString(PyExc_TypeError, "Compiled() takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "O!O!O!iOOOO:Compiled", &PyLong_Type,
-                          &residual, &PyLong_Type, &combined, &PyLong_Type,
-                          &jacobian, &m, &memory, &data, &k, &owners)) {
+    if (!PyArg_ParseTuple(args, "O!O!O!iOOOO:Compiled", &PyLong_Type, &residual, &PyLong_Type,
+                          &combined, &PyLong_Type, &jacobian, &m, &memory, &data, &k, &owners)) {
         return NULL;
     }
     if (m < 1) {
@@ -205,8 +194,8 @@ compiled_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-/* The type is made for each interpreter, and has no heirs: what it does at the
- * end tells it from all others. */
+/* The type is made for each interpreter, and has no heirs: what it does at the end tells it from
+ * all others. */
 const CompiledFunction *
 compiled_function(PyObject *object)
 {
@@ -216,8 +205,8 @@ compiled_function(PyObject *object)
     return &((Compiled *)object)->function;
 }
 
-/* A copy of x as a vector of float64 that is no longer than m: a new
- * reference, or NULL with an exception. */
+/* A copy of x as a vector of float64 that is no longer than m: a new reference, or NULL with an
+ * exception. */
 static PyArrayObject *
 copy_point(PyObject *value, int m)
 {
@@ -228,8 +217,7 @@ copy_point(PyObject *value, int m)
         return NULL;
     }
     if (PyArray_NDIM(x) > 1) {
-        PyErr_Format(PyExc_ValueError,
-                     "x must be a vector, and has %d dimensions",
+        PyErr_Format(PyExc_ValueError, "x must be a vector, and has %d dimensions",
                      PyArray_NDIM(x));
         Py_CLEAR(x);
     }
@@ -243,13 +231,13 @@ copy_point(PyObject *value, int m)
     return x;
 }
 
-/* An array of NaN, which shows what the user's function does not write: a new
- * reference, or NULL with an exception. */
+/* An array of NaN, which shows what the user's function does not write: a new reference, or NULL
+ * with an exception. */
 static PyArrayObject *
 new_nan(int ndim, const npy_intp *shape)
 {
-    PyArrayObject *array = (PyArrayObject *)PyArray_EMPTY(
-        ndim, shape, NPY_DOUBLE, /* column by column */ 1);
+    PyArrayObject *array =
+        (PyArrayObject *)PyArray_EMPTY(ndim, shape, NPY_DOUBLE, /* column by column */ 1);
     double *values;
     npy_intp size;
 
@@ -267,13 +255,11 @@ new_nan(int ndim, const npy_intp *shape)
 static void
 set_negative(const char *name, int status)
 {
-    PyErr_Format(PyExc_RuntimeError,
-                 "the compiled function returned %d when asked for the %s",
+    PyErr_Format(PyExc_RuntimeError, "the compiled function returned %d when asked for the %s",
                  status, name);
 }
 
-/* Residuals at x, without the GIL: a new reference, or NULL with an exception.
- */
+/* Residuals at x, without the GIL: a new reference, or NULL with an exception. */
 static PyArrayObject *
 residuals_at(const CompiledFunction *function, PyArrayObject *x)
 {
@@ -287,8 +273,7 @@ residuals_at(const CompiledFunction *function, PyArrayObject *x)
         return NULL;
     }
     released = PyEval_SaveThread();
-    status = compiled_residuals(function, function->p, n, PyArray_DATA(x),
-                                PyArray_DATA(fvec), 1);
+    status = compiled_residuals(function, function->p, n, PyArray_DATA(x), PyArray_DATA(fvec), 1);
     PyEval_RestoreThread(released);
     if (status < 0) {
         set_negative("residuals", status);
@@ -303,11 +288,9 @@ compiled_call(PyObject *object, PyObject *args, PyObject *kwargs)
     const CompiledFunction *function = &((Compiled *)object)->function;
     PyArrayObject *x, *fvec;
 
-    if ((kwargs != NULL && PyDict_GET_SIZE(kwargs) != 0) ||
-        PyTuple_GET_SIZE(args) != 1) {
-        PyErr_SetString(PyExc_TypeError,
-                        "a compiled function is called with x alone; its "
-                        "data are given to compiled()");
+    if ((kwargs != NULL && PyDict_GET_SIZE(kwargs) != 0) || PyTuple_GET_SIZE(args) != 1) {
+        PyErr_SetString(PyExc_TypeError, "a compiled function is called with x alone; its "
+                                         "data are given to compiled()");
         return NULL;
     }
     x = copy_point(PyTuple_GET_ITEM(args, 0), function->m);
@@ -319,12 +302,10 @@ compiled_call(PyObject *object, PyObject *args, PyObject *kwargs)
     return (PyObject *)fvec;
 }
 
-PyDoc_STRVAR(
-    jacobian_doc,
-    "jacobian($self, x, /)\n"
-    "--\n\n"
-    "The Jacobian at x, float64 of shape (m, n). The residuals there are\n"
-    "computed first, as in a fit.");
+PyDoc_STRVAR(jacobian_doc, "jacobian($self, x, /)\n"
+                           "--\n\n"
+                           "The Jacobian at x, float64 of shape (m, n). The residuals there are\n"
+                           "computed first, as in a fit.");
 
 static PyObject *
 compiled_jacobian(PyObject *object, PyObject *value)
@@ -336,8 +317,7 @@ compiled_jacobian(PyObject *object, PyObject *value)
     int status;
 
     if (function->jacobian == NULL) {
-        PyErr_SetString(PyExc_TypeError,
-                        "this compiled function has no Jacobian");
+        PyErr_SetString(PyExc_TypeError, "this compiled function has no Jacobian");
         return NULL;
     }
     x = copy_point(value, function->m);
@@ -355,9 +335,8 @@ compiled_jacobian(PyObject *object, PyObject *value)
         goto cleanup;
     }
     released = PyEval_SaveThread();
-    status = function->jacobian(function->p, function->m, (int)shape[1],
-                                PyArray_DATA(x), PyArray_DATA(fvec),
-                                PyArray_DATA(fjac), function->m, 2);
+    status = function->jacobian(function->p, function->m, (int)shape[1], PyArray_DATA(x),
+                                PyArray_DATA(fvec), PyArray_DATA(fjac), function->m, 2);
     PyEval_RestoreThread(released);
     if (status < 0) {
         set_negative("Jacobian", status);
@@ -377,10 +356,9 @@ PyDoc_STRVAR(reduce_doc, "__reduce__($self, /)\n"
 static PyObject *
 compiled_reduce(PyObject *Py_UNUSED(object), PyObject *Py_UNUSED(args))
 {
-    PyErr_SetString(PyExc_TypeError,
-                    "a compiled function cannot be pickled or copied: its "
-                    "addresses mean nothing in another process; call "
-                    "compiled() there");
+    PyErr_SetString(PyExc_TypeError, "a compiled function cannot be pickled or copied: its "
+                                     "addresses mean nothing in another process; call "
+                                     "compiled() there");
     return NULL;
 }
 
@@ -419,8 +397,8 @@ compiled_repr(PyObject *object)
         data = PyUnicode_FromString("no data");
     }
     if (data != NULL) {
-        text = PyUnicode_FromFormat("<Compiled: m=%d, %s Jacobian, %U, k=%S>",
-                                    self->function.m, jacobian, data, k);
+        text = PyUnicode_FromFormat("<Compiled: m=%d, %s Jacobian, %U, k=%S>", self->function.m,
+                                    jacobian, data, k);
     }
     Py_DECREF(k);
     Py_XDECREF(data);
@@ -428,8 +406,8 @@ compiled_repr(PyObject *object)
 }
 
 static const PyMemberDef compiled_members[] = {
-    {"m", T_INT, offsetof(Compiled, function) + offsetof(CompiledFunction, m),
-     READONLY, "The number of residuals."},
+    {"m", T_INT, offsetof(Compiled, function) + offsetof(CompiledFunction, m), READONLY,
+     "The number of residuals."},
     {"data", T_OBJECT_EX, offsetof(Compiled, data), READONLY,
      "What is in the memory that the functions get, or None."},
     {NULL, 0, 0, 0, NULL},
@@ -438,8 +416,8 @@ static const PyMemberDef compiled_members[] = {
 static const PyGetSetDef compiled_getset[] = {
     {"has_jacobian", compiled_get_has_jacobian, NULL,
      "Whether there is a function for the Jacobian.", NULL},
-    {"k", compiled_get_k, NULL,
-     "How many float64 the functions read of their data, or None.", NULL},
+    {"k", compiled_get_k, NULL, "How many float64 the functions read of their data, or None.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -466,8 +444,7 @@ compiled_add_type(PyObject *module)
     PyType_Spec spec = {
         .name = "pyminpack._core.Compiled",
         .basicsize = sizeof(Compiled),
-        .flags =
-            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
         .slots = slots,
     };
 

@@ -9,8 +9,8 @@
 #include <emmintrin.h>
 #endif
 
-/* With all its bits set, as NaN and infinity have it, the exponent of a double
- * carries into the sign. Without a branch many are looked at side by side. */
+/* With all its bits set, as NaN and infinity have it, the exponent of a double carries into the
+ * sign. Without a branch many are looked at side by side. */
 static inline uint64_t
 carry_if_not_finite(double value)
 {
@@ -32,8 +32,8 @@ copy_all_finite(const double *values, npy_intp size)
     return carries >> 63 == 0;
 }
 
-/* Copy doubles and tell whether all are finite. Many by quarters, because
- * memory is faster when read in several places at once. */
+/* Copy doubles and tell whether all are finite. Many by quarters, because memory is faster when
+ * read in several places at once. */
 static int
 copy_and_look(const double *restrict in, npy_intp size, double *restrict out)
 {
@@ -44,10 +44,8 @@ copy_and_look(const double *restrict in, npy_intp size, double *restrict out)
     uint64_t carries = 0;
 
     for (npy_intp i = 0; i < quarter; i++) {
-        carries |= carry_if_not_finite(in[i]) |
-                   carry_if_not_finite(in[second + i]) |
-                   carry_if_not_finite(in[third + i]) |
-                   carry_if_not_finite(in[fourth + i]);
+        carries |= carry_if_not_finite(in[i]) | carry_if_not_finite(in[second + i]) |
+                   carry_if_not_finite(in[third + i]) | carry_if_not_finite(in[fourth + i]);
         out[i] = in[i];
         out[second + i] = in[second + i];
         out[third + i] = in[third + i];
@@ -76,8 +74,7 @@ copy_vector(PyArrayObject *array, double *out)
     return copy_all_finite(out, size);
 }
 
-/* Where the processor can write around its caches, memory is not read before
- * it is written to. */
+/* Where the processor can write around its caches, memory is not read before it is written to. */
 void
 copy_past_caches(const double *values, npy_intp size, double *out)
 {
@@ -103,14 +100,13 @@ copy_past_caches(const double *values, npy_intp size, double *out)
 void
 copy_matrix(const Matrix *matrix, npy_intp m, npy_intp n, double *out)
 {
-    /* Blocks of rows, so that lines of cache fetched for one column of a
-     * row-major matrix are still there for the next. */
+    /* Blocks of rows, so that lines of cache fetched for one column of a row-major matrix are still
+     * there for the next. */
     const npy_intp block = 64;
 
     if (matrix->down == (npy_intp)sizeof(double)) {
         for (npy_intp j = 0; j < n; j++) {
-            memcpy(out + j * m, matrix->first + j * matrix->right,
-                   (size_t)m * sizeof(double));
+            memcpy(out + j * m, matrix->first + j * matrix->right, (size_t)m * sizeof(double));
         }
         return;
     }

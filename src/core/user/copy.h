@@ -7,15 +7,15 @@
 /* Whether there is no NaN and no infinity among the values. */
 int copy_all_finite(const double *values, npy_intp size);
 
-/* Copy a vector of float64 of any stride, or a single number. `out` has room
- * for all of it. Returns whether all of it is finite. */
+/* Copy a vector of float64 of any stride, or a single number. `out` has room for all of it. Returns
+ * whether all of it is finite. */
 int copy_vector(PyArrayObject *array, double *out);
 
 /* Copy doubles that will not be read again before many others. */
 void copy_past_caches(const double *values, npy_intp size, double *out);
 
-/* Where the elements of a matrix lie, in memory that is another's: the first
- * one, and the bytes from one to the next down a column and along a row. */
+/* Where the elements of a matrix lie, in memory that is another's: the first one, and the bytes
+ * from one to the next down a column and along a row. */
 typedef struct {
     const char *first;
     npy_intp down;

@@ -52,8 +52,7 @@ signal_has_raised(Gil *gil)
 int
 gil_is_interrupted(Gil *gil)
 {
-    if ((gil->stop != NULL &&
-         atomic_load_explicit(gil->stop, memory_order_relaxed)) ||
+    if ((gil->stop != NULL && atomic_load_explicit(gil->stop, memory_order_relaxed)) ||
         signal_has_raised(gil)) {
         gil->interrupted = 1;
     }
@@ -62,8 +61,8 @@ gil_is_interrupted(Gil *gil)
 
 /* Neither of this interpreter, nor of one that may share the GIL with it.
  *
- * New states become the head of their list, so that where this thread's own is
- * all there is, no other has to be looked at: that could go meanwhile. */
+ * New states become the head of their list, so that where this thread's own is all there is, no
+ * other has to be looked at: that could go meanwhile. */
 int
 gil_is_nobody_elses(void)
 {

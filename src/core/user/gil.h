@@ -1,5 +1,5 @@
-/* The GIL, while a fit has no need of it: who leaves it watches out for Ctrl-C,
- * and for others' wish that it ends. */
+/* The GIL, while a fit has no need of it: who leaves it watches out for Ctrl-C, and for others'
+ * wish that it ends. */
 #ifndef PYMINPACK_USER_GIL_H
 #define PYMINPACK_USER_GIL_H
 
@@ -18,15 +18,15 @@ typedef struct {
 /* Leave the GIL to others. */
 void gil_leave(Gil *gil);
 
-/* Leave it, unless it was left before, if there is so much work to do before
- * the user's functions are wanted again. */
+/* Leave it, unless it was left before, if there is so much work to do before the user's functions
+ * are wanted again. */
 void gil_leave_for(Gil *gil, double work);
 
 /* Take the GIL back if it was left. */
 void gil_take(Gil *gil);
 
-/* Whether to end: `stop` says so, or Ctrl-C has raised an exception. Without
- * the GIL that is looked for once a second. */
+/* Whether to end: `stop` says so, or Ctrl-C has raised an exception. Without the GIL that is looked
+ * for once a second. */
 int gil_is_interrupted(Gil *gil);
 
 /* Whether no other Python thread waits for the GIL, or may come to. */

@@ -24,8 +24,7 @@ check_callable(const char *name, PyObject *object)
     if (PyCallable_Check(object)) {
         return 0;
     }
-    PyErr_Format(PyExc_TypeError,
-                 "%s must be callable, and an object of type '%.200s' is not",
+    PyErr_Format(PyExc_TypeError, "%s must be callable, and an object of type '%.200s' is not",
                  name, types_name(object));
     return -1;
 }
@@ -43,40 +42,35 @@ check_data(const CompiledFunction *function)
     return -1;
 }
 
-/* Where functions are compiled, see where the Jacobian comes from, and that
- * they lack no data and were given no args. 0, or -1 with an exception. */
+/* Where functions are compiled, see where the Jacobian comes from, and that they lack no data and
+ * were given no args. 0, or -1 with an exception. */
 static int
 settle_compiled(Given *given, PyObject *args)
 {
     const CompiledFunction *residuals = compiled_function(given->func);
     const CompiledFunction *derivatives;
 
-    if (residuals != NULL && given->dfun == NULL &&
-        residuals->jacobian != NULL) {
+    if (residuals != NULL && given->dfun == NULL && residuals->jacobian != NULL) {
         given->dfun = given->func;
     }
     derivatives = given->dfun == NULL ? NULL : compiled_function(given->dfun);
     if (residuals != NULL && (given->dfun == NULL || derivatives != NULL) &&
         !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "a compiled function takes no args; give it data");
+        PyErr_SetString(PyExc_TypeError, "a compiled function takes no args; give it data");
         return -1;
     }
     return check_data(residuals) < 0 || check_data(derivatives) < 0 ? -1 : 0;
 }
 
-/* x0 as a vector of float64, perhaps the user's own: a new reference, or NULL
- * with an exception. */
+/* x0 as a vector of float64, perhaps the user's own: a new reference, or NULL with an exception. */
 static PyArrayObject *
 read_vector(PyObject *value)
 {
     const Source source = {"x0", 0, ARRAYS_REAL, ARRAYS_INNER_GIVEN};
     PyArrayObject *array;
 
-    if (PyArray_Check(value) &&
-        PyArray_SIZE((PyArrayObject *)value) > INT_MAX) {
-        PyErr_SetString(PyExc_ValueError,
-                        "x0 must have at most 2**31 - 1 elements");
+    if (PyArray_Check(value) && PyArray_SIZE((PyArrayObject *)value) > INT_MAX) {
+        PyErr_SetString(PyExc_ValueError, "x0 must have at most 2**31 - 1 elements");
         return NULL;
     }
     if (PyArray_CheckExact(value) && arrays_is_vector(value)) {
@@ -111,22 +105,19 @@ given_read_start(Given *given, PyObject *const *arguments)
     }
     given->n = PyArray_SIZE(given->start);
     if (given->n == 0 && !given->full) {
-        PyErr_SetString(PyExc_TypeError,
-                        "x0 is empty; it must hold at least one number");
+        PyErr_SetString(PyExc_TypeError, "x0 is empty; it must hold at least one number");
         return -1;
     }
-    given->args =
-        PyTuple_Check(args) ? Py_NewRef(args) : PyTuple_Pack(1, args);
+    given->args = PyTuple_Check(args) ? Py_NewRef(args) : PyTuple_Pack(1, args);
     return given->args == NULL ? -1 : 0;
 }
 
 int
 given_read_options(Given *given, PyObject *const *arguments)
 {
-    if (options_read(&given->options, arguments + NUMBERS, arguments[QR],
-                     given->n, given->dfun != NULL) < 0 ||
-        options_read_diag(&given->options, arguments[DIAG], 0, given->n,
-                          &given->diag) < 0) {
+    if (options_read(&given->options, arguments + NUMBERS, arguments[QR], given->n,
+                     given->dfun != NULL) < 0 ||
+        options_read_diag(&given->options, arguments[DIAG], 0, given->n, &given->diag) < 0) {
         return -1;
     }
     given->col_deriv = PyObject_IsTrue(arguments[COL_DERIV]);

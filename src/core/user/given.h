@@ -5,8 +5,8 @@
 #include "numpy_api.h"
 #include "user/options.h"
 
-/* How many arguments there are: func, dfun, x0, args, col_deriv, ftol, xtol,
- * gtol, factor, maxfev, epsfcn, diag, full, qr. */
+/* How many arguments there are: func, dfun, x0, args, col_deriv, ftol, xtol, gtol, factor, maxfev,
+ * epsfcn, diag, full, qr. */
 #define GIVEN_ARGUMENTS 14
 
 typedef struct {
@@ -21,10 +21,9 @@ typedef struct {
     int full;
 } Given;
 
-/* Read the functions, args and x0. `start` may be the caller's own array: it
- * has to be copied before the options are read, which may run code of the
- * user's. `given` is all zero before; given_clear undoes it, also after a
- * failure. 0, or -1 with an exception. */
+/* Read the functions, args and x0. `start` may be the caller's own array: it has to be copied
+ * before the options are read, which may run code of the user's. `given` is all zero before;
+ * given_clear undoes it, also after a failure. 0, or -1 with an exception. */
 int given_read_start(Given *given, PyObject *const *arguments);
 
 /* Then read the options. 0, or -1 with an exception. */

@@ -5,12 +5,10 @@
 
 /* Read the name out of (name, value, ...). 0, or -1 with an exception. */
 static int
-read_name(Source *source, PyObject *const *args, Py_ssize_t nargs,
-          Py_ssize_t most)
+read_name(Source *source, PyObject *const *args, Py_ssize_t nargs, Py_ssize_t most)
 {
     if (nargs < 2 || nargs > most || !PyUnicode_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError,
-                        "the first arguments are a name and a value");
+        PyErr_SetString(PyExc_TypeError, "the first arguments are a name and a value");
         return -1;
     }
     source->name = PyUnicode_AsUTF8(args[0]);
@@ -18,8 +16,7 @@ read_name(Source *source, PyObject *const *args, Py_ssize_t nargs,
 }
 
 PyObject *
-methods_real_array(PyObject *Py_UNUSED(module), PyObject *const *args,
-                   Py_ssize_t nargs)
+methods_real_array(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     Source source = {NULL, 0, ARRAYS_REAL, ARRAYS_INNER_GIVEN};
     int objects = 0;
@@ -38,8 +35,7 @@ methods_real_array(PyObject *Py_UNUSED(module), PyObject *const *args,
 }
 
 PyObject *
-methods_data_array(PyObject *Py_UNUSED(module), PyObject *const *args,
-                   Py_ssize_t nargs)
+methods_data_array(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     Source source = {NULL, 0, ARRAYS_DATA, ARRAYS_INNER_GIVEN};
 
@@ -49,21 +45,19 @@ methods_data_array(PyObject *Py_UNUSED(module), PyObject *const *args,
     return (PyObject *)arrays_own(args[1], &source);
 }
 
-/* A copy of an array unless it is new or was an array from the beginning,
- * which has its memory. Steals the reference. NULL with an exception. */
+/* A copy of an array unless it is new or was an array from the beginning, which has its memory.
+ * Steals the reference. NULL with an exception. */
 static PyArrayObject *
 detach(PyArrayObject *array, PyObject *value, int is_new)
 {
     if (!is_new && !PyArray_CheckExact(value)) {
-        Py_SETREF(array,
-                  (PyArrayObject *)PyArray_NewCopy(array, NPY_KEEPORDER));
+        Py_SETREF(array, (PyArrayObject *)PyArray_NewCopy(array, NPY_KEEPORDER));
     }
     return array;
 }
 
 PyObject *
-methods_returned_array(PyObject *Py_UNUSED(module), PyObject *const *args,
-                       Py_ssize_t nargs)
+methods_returned_array(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     /* A Jacobian of many fits may be long lists. */
     Source source = {NULL, 1, ARRAYS_OBJECTS, ARRAYS_INNER_GIVEN};
@@ -88,8 +82,7 @@ methods_returned_array(PyObject *Py_UNUSED(module), PyObject *const *args,
 }
 
 PyObject *
-methods_any_array(PyObject *Py_UNUSED(module), PyObject *const *args,
-                  Py_ssize_t nargs)
+methods_any_array(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     Source source = {NULL, 0, ARRAYS_REAL, ARRAYS_INNER_GIVEN};
     PyArrayObject *array;
@@ -113,28 +106,25 @@ forgive(PyObject *type)
     return 1;
 }
 
-/* Numbers of any kind as float64 or complex128; xdata itself where it is
- * none. Steals the reference. NULL with an exception. */
+/* Numbers of any kind as float64 or complex128; xdata itself where it is none. Steals the
+ * reference. NULL with an exception. */
 static PyObject *
 xdata_numbers(PyArrayObject *array, PyObject *xdata, const Source *source)
 {
     PyArrayObject *numbers = NULL;
     int type_num = PyArray_TYPE(array);
 
-    if ((type_num == NPY_DOUBLE || type_num == NPY_CDOUBLE) &&
-        PyArray_ISNOTSWAPPED(array)) {
+    if ((type_num == NPY_DOUBLE || type_num == NPY_CDOUBLE) && PyArray_ISNOTSWAPPED(array)) {
         return (PyObject *)array;
     }
     if (PyArray_ISCOMPLEX(array)) {
-        numbers = (PyArrayObject *)PyArray_CastToType(
-            array, PyArray_DescrFromType(NPY_CDOUBLE), 0);
+        numbers = (PyArrayObject *)PyArray_CastToType(array, PyArray_DescrFromType(NPY_CDOUBLE), 0);
         Py_DECREF(array);
         return (PyObject *)numbers;
     }
     numbers = arrays_own((PyObject *)array, source);
     Py_DECREF(array);
-    if (numbers == NULL &&
-        (forgive(PyExc_TypeError) || forgive(PyExc_ValueError))) {
+    if (numbers == NULL && (forgive(PyExc_TypeError) || forgive(PyExc_ValueError))) {
         return Py_NewRef(xdata);
     }
     return (PyObject *)numbers;
@@ -146,8 +136,7 @@ methods_xdata_array(PyObject *Py_UNUSED(module), PyObject *value)
     const Source source = {"xdata", 0, ARRAYS_DATA, ARRAYS_INNER_GIVEN};
     PyArrayObject *array;
 
-    if (!PyArray_Check(value) && !PyList_Check(value) &&
-        !PyTuple_Check(value)) {
+    if (!PyArray_Check(value) && !PyList_Check(value) && !PyTuple_Check(value)) {
         return Py_NewRef(value);
     }
     array = arrays_any(value, &source, NULL);
@@ -159,26 +148,21 @@ methods_xdata_array(PyObject *Py_UNUSED(module), PyObject *value)
 }
 
 PyObject *
-methods_read_real(PyObject *Py_UNUSED(module), PyObject *const *args,
-                  Py_ssize_t nargs)
+methods_read_real(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     Source source = {0};
     double number;
 
-    if (read_name(&source, args, nargs, 2) < 0 ||
-        options_real(source.name, args[1], &number) < 0) {
+    if (read_name(&source, args, nargs, 2) < 0 || options_real(source.name, args[1], &number) < 0) {
         return NULL;
     }
     return PyFloat_FromDouble(number);
 }
 
 PyObject *
-methods_read_integer(PyObject *Py_UNUSED(module), PyObject *const *args,
-                     Py_ssize_t nargs)
+methods_read_integer(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     Source source = {0};
 
-    return read_name(&source, args, nargs, 2) < 0
-               ? NULL
-               : options_integer(source.name, args[1]);
+    return read_name(&source, args, nargs, 2) < 0 ? NULL : options_integer(source.name, args[1]);
 }

@@ -10,8 +10,7 @@
 #include "types.h"
 #include "user/arrays.h"
 
-/* The options that are numbers, in the order in which they are handed over.
- */
+/* The options that are numbers, in the order in which they are handed over. */
 enum kind { TOLERANCE, POSITIVE, LIMIT, STEP };
 
 static const struct {
@@ -19,25 +18,21 @@ static const struct {
     enum kind kind;
     size_t offset; /* in Options */
 } table[] = {
-    {"ftol", TOLERANCE, offsetof(Options, ftol)},
-    {"xtol", TOLERANCE, offsetof(Options, xtol)},
-    {"gtol", TOLERANCE, offsetof(Options, gtol)},
-    {"factor", POSITIVE, offsetof(Options, factor)},
-    {"maxfev", LIMIT, offsetof(Options, maxfev)},
-    {"epsfcn", STEP, offsetof(Options, epsfcn)},
+    {"ftol", TOLERANCE, offsetof(Options, ftol)}, {"xtol", TOLERANCE, offsetof(Options, xtol)},
+    {"gtol", TOLERANCE, offsetof(Options, gtol)}, {"factor", POSITIVE, offsetof(Options, factor)},
+    {"maxfev", LIMIT, offsetof(Options, maxfev)}, {"epsfcn", STEP, offsetof(Options, epsfcn)},
 };
 
 /* What qr may be, each at the place that its number says. */
 static const char *const ways[] = {
     [QR_AUTO] = "auto", [QR_MINPACK] = "minpack", [QR_BLOCKED] = "blocked"};
 
-/* Whether float() would take it and must not: text, which it reads, and
- * NumPy's complex numbers, of which it drops a part. */
+/* Whether float() would take it and must not: text, which it reads, and NumPy's complex numbers, of
+ * which it drops a part. */
 static int
 is_no_real(PyObject *value)
 {
-    return PyUnicode_Check(value) || PyBytes_Check(value) ||
-           PyByteArray_Check(value) ||
+    return PyUnicode_Check(value) || PyBytes_Check(value) || PyByteArray_Check(value) ||
            PyArray_IsScalar(value, ComplexFloating) ||
            (PyArray_Check(value) && PyArray_ISCOMPLEX((PyArrayObject *)value));
 }
@@ -61,8 +56,7 @@ options_real(const char *name, PyObject *value, double *number)
         *number = refused ? -1.0 : PyFloat_AsDouble(value);
         if (refused || (*number == -1.0 && PyErr_Occurred())) {
             if (refused || PyErr_ExceptionMatches(PyExc_TypeError)) {
-                PyErr_Format(PyExc_TypeError,
-                             "%s must be a real number, not of type '%.200s'",
+                PyErr_Format(PyExc_TypeError, "%s must be a real number, not of type '%.200s'",
                              name, types_name(value));
             }
             return -1;
@@ -81,18 +75,16 @@ options_integer(const char *name, PyObject *value)
     PyObject *number = PyNumber_Index(value);
 
     if (number == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) {
-        PyErr_Format(PyExc_TypeError,
-                     "%s must be an integer, not of type '%.200s'", name,
+        PyErr_Format(PyExc_TypeError, "%s must be an integer, not of type '%.200s'", name,
                      types_name(value));
     }
     return number;
 }
 
-/* Read the limit of evaluations. MINPACK counts in a C int, and may overshoot
- * its limit by up to n + 1. 0, or -1 with an exception. */
+/* Read the limit of evaluations. MINPACK counts in a C int, and may overshoot its limit by up to n
+ * + 1. 0, or -1 with an exception. */
 static int
-read_limit(const char *name, PyObject *value, npy_intp n, int has_jacobian,
-           int *limit)
+read_limit(const char *name, PyObject *value, npy_intp n, int has_jacobian, int *limit)
 {
     PyObject *number = options_integer(name, value);
     long long most = (long long)INT_MAX - (n + 1), wanted;
@@ -123,22 +115,19 @@ read_qr(PyObject *value, int *qr)
         *qr = i;
         return 0;
     }
-    PyErr_Format(PyExc_ValueError,
-                 "qr must be 'auto', 'minpack' or 'blocked', not %R", value);
+    PyErr_Format(PyExc_ValueError, "qr must be 'auto', 'minpack' or 'blocked', not %R", value);
     return -1;
 }
 
 int
-options_read(Options *options, PyObject *const *values, PyObject *qr,
-             npy_intp n, int has_jacobian)
+options_read(Options *options, PyObject *const *values, PyObject *qr, npy_intp n, int has_jacobian)
 {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(table); i++) {
         void *target = (char *)options + table[i].offset;
         int status;
 
         if (table[i].kind == LIMIT) {
-            status =
-                read_limit(table[i].name, values[i], n, has_jacobian, target);
+            status = read_limit(table[i].name, values[i], n, has_jacobian, target);
         }
         else if (table[i].kind == STEP && values[i] == Py_None) {
             *(double *)target = -1.0;
@@ -162,8 +151,7 @@ options_read(Options *options, PyObject *const *values, PyObject *qr,
 static void
 set_shape_error(PyArrayObject *diag, npy_intp count, npy_intp n)
 {
-    PyObject *shape =
-        PyArray_IntTupleFromIntp(PyArray_NDIM(diag), PyArray_DIMS(diag));
+    PyObject *shape = PyArray_IntTupleFromIntp(PyArray_NDIM(diag), PyArray_DIMS(diag));
 
     if (shape == NULL) {
         return;
@@ -183,8 +171,7 @@ set_shape_error(PyArrayObject *diag, npy_intp count, npy_intp n)
     Py_DECREF(shape);
 }
 
-/* Whether an array has the shape that diag needs. A single number is a vector
- * of one. */
+/* Whether an array has the shape that diag needs. A single number is a vector of one. */
 static int
 has_shape(PyArrayObject *diag, npy_intp count, npy_intp n)
 {
@@ -194,16 +181,15 @@ has_shape(PyArrayObject *diag, npy_intp count, npy_intp n)
     case 1:
         return PyArray_DIM(diag, 0) == n;
     case 2:
-        return count > 0 && PyArray_DIM(diag, 0) == count &&
-               PyArray_DIM(diag, 1) == n;
+        return count > 0 && PyArray_DIM(diag, 0) == count && PyArray_DIM(diag, 1) == n;
     default:
         return 0;
     }
 }
 
 int
-options_read_diag(Options *options, PyObject *value, npy_intp count,
-                  npy_intp n, PyArrayObject **diag)
+options_read_diag(Options *options, PyObject *value, npy_intp count, npy_intp n,
+                  PyArrayObject **diag)
 {
     const Source source = {"diag", 0, ARRAYS_REAL, ARRAYS_INNER_GIVEN};
     const double *factors;
@@ -214,8 +200,7 @@ options_read_diag(Options *options, PyObject *value, npy_intp count,
         return 0;
     }
     /* Before a copy of whatever size is made. */
-    if (PyArray_CheckExact(value) &&
-        !has_shape((PyArrayObject *)value, count, n)) {
+    if (PyArray_CheckExact(value) && !has_shape((PyArrayObject *)value, count, n)) {
         set_shape_error((PyArrayObject *)value, count, n);
         return -1;
     }
@@ -262,11 +247,10 @@ options_settle_epsfcn(Options *options, int type_num)
     }
 }
 
-/* Append "name must be <which>, and name<place> is <value>." to *text, which
- * may be NULL after a failure. `place` may be NULL. */
+/* Append "name must be <which>, and name<place> is <value>." to *text, which may be NULL after a
+ * failure. `place` may be NULL. */
 static void
-append_fault(PyObject **text, const char *name, const char *must,
-             const char *place, double value)
+append_fault(PyObject **text, const char *name, const char *must, const char *place, double value)
 {
     char *shown = NULL;
 
@@ -280,9 +264,8 @@ append_fault(PyObject **text, const char *name, const char *must,
     }
     Py_SETREF(*text,
               PyUnicode_FromFormat("%U%s%s must %s, and %s%sis %s.", *text,
-                                   PyUnicode_GET_LENGTH(*text) > 0 ? " " : "",
-                                   name, must, place == NULL ? "" : name,
-                                   place == NULL ? "" : place, shown));
+                                   PyUnicode_GET_LENGTH(*text) > 0 ? " " : "", name, must,
+                                   place == NULL ? "" : name, place == NULL ? "" : place, shown));
     PyMem_Free(shown);
 }
 
@@ -302,8 +285,8 @@ append_diag(PyObject **text, PyArrayObject *diag)
             PyOS_snprintf(place, sizeof(place), "[%lld] ", (long long)i);
         }
         else {
-            PyOS_snprintf(place, sizeof(place), "[%lld, %lld] ",
-                          (long long)(i / n), (long long)(i % n));
+            PyOS_snprintf(place, sizeof(place), "[%lld, %lld] ", (long long)(i / n),
+                          (long long)(i % n));
         }
         append_fault(text, "diag", "be positive", place, factors[i]);
         return;

@@ -1,8 +1,7 @@
-/* Residuals(f, xdata, ydata, weights, x, values): a callable that gives the
- * weighted residuals of the model f, of which `values` is what it returned at
- * x. In a small fit one operation of NumPy costs as much as all that MINPACK
- * does between two calls, so the difference to ydata and its weights are taken
- * here. */
+/* Residuals(f, xdata, ydata, weights, x, values): a callable that gives the weighted residuals of
+ * the model f, of which `values` is what it returned at x. In a small fit one operation of NumPy
+ * costs as much as all that MINPACK does between two calls, so the difference to ydata and its
+ * weights are taken here. */
 #include "user/residuals.h"
 
 #include <numpy/arrayscalars.h>
@@ -33,8 +32,7 @@ typedef struct {
     double epsfcn;    /* of the type that f's first result had */
 } Residuals;
 
-/* Whether the object is an array of native float64 with that many dimensions,
- * each of size m. */
+/* Whether the object is an array of native float64 with that many dimensions, each of size m. */
 static int
 is_double_array(PyObject *object, int ndim, npy_intp m)
 {
@@ -52,8 +50,7 @@ is_double_array(PyObject *object, int ndim, npy_intp m)
     return 1;
 }
 
-/* f(xdata, *point), each parameter a numpy.float64: a new reference, or NULL
- * with an exception. */
+/* f(xdata, *point), each parameter a numpy.float64: a new reference, or NULL with an exception. */
 static PyObject *
 call_model(Residuals *self, const double *point)
 {
@@ -82,9 +79,8 @@ call_model(Residuals *self, const double *point)
         call[2 + made] = number;
     }
     self->calls++;
-    result = PyObject_Vectorcall(
-        self->f, call + 1, (size_t)(1 + n) | PY_VECTORCALL_ARGUMENTS_OFFSET,
-        NULL);
+    result = PyObject_Vectorcall(self->f, call + 1,
+                                 (size_t)(1 + n) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 
 cleanup:
     while (made > 0) {
@@ -98,27 +94,23 @@ cleanup:
 static void
 set_shape_error(PyArrayObject *values, npy_intp m)
 {
-    PyObject *shape =
-        PyArray_IntTupleFromIntp(PyArray_NDIM(values), PyArray_DIMS(values));
+    PyObject *shape = PyArray_IntTupleFromIntp(PyArray_NDIM(values), PyArray_DIMS(values));
 
     if (shape != NULL) {
         PyErr_Format(PyExc_ValueError,
                      "f returned an array of shape %S, and must return one "
                      "number for each element of ydata, shape (%zd,)%s",
-                     shape, (Py_ssize_t)m,
-                     PyArray_SIZE(values) == m ? "; ravel() it" : "");
+                     shape, (Py_ssize_t)m, PyArray_SIZE(values) == m ? "; ravel() it" : "");
         Py_DECREF(shape);
     }
 }
 
-/* Make *array a vector of m times its only element. 0, or -1 with an
- * exception. */
+/* Make *array a vector of m times its only element. 0, or -1 with an exception. */
 static int
 spread(PyArrayObject **array, npy_intp m)
 {
     const double value = *(const double *)PyArray_DATA(*array);
-    PyArrayObject *vector =
-        (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);
+    PyArrayObject *vector = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);
 
     if (vector == NULL) {
         return -1;
@@ -130,15 +122,14 @@ spread(PyArrayObject **array, npy_intp m)
     return 0;
 }
 
-/* Learn from f's first result how many there are: where ydata and weights are
- * single numbers these count for all. 0, or -1 with an exception. */
+/* Learn from f's first result how many there are: where ydata and weights are single numbers these
+ * count for all. 0, or -1 with an exception. */
 static int
 settle_m(Residuals *self, PyArrayObject *values)
 {
     self->m = PyArray_SIZE(self->ydata);
     self->epsfcn = options_epsilon(PyArray_TYPE(values));
-    if (self->m == 1 && PyArray_NDIM(values) == 1 &&
-        PyArray_SIZE(values) > 1) {
+    if (self->m == 1 && PyArray_NDIM(values) == 1 && PyArray_SIZE(values) > 1) {
         self->m = PyArray_SIZE(values);
         if (spread(&self->ydata, self->m) < 0 ||
             (self->weights != NULL && spread(&self->weights, self->m) < 0)) {
@@ -148,8 +139,7 @@ settle_m(Residuals *self, PyArrayObject *values)
     return 0;
 }
 
-/* Copy what f returned, m numbers or one for all of them, to `out`. 0, or -1
- * with an exception. */
+/* Copy what f returned, m numbers or one for all of them, to `out`. 0, or -1 with an exception. */
 static int
 copy_values(Residuals *self, PyArrayObject *doubles, double *out)
 {
@@ -170,8 +160,7 @@ copy_values(Residuals *self, PyArrayObject *doubles, double *out)
     return 0;
 }
 
-/* What f returned as m numbers that nobody else has: a new reference, or NULL
- * with an exception. */
+/* What f returned as m numbers that nobody else has: a new reference, or NULL with an exception. */
 static PyArrayObject *
 as_vector(Residuals *self, PyObject *values)
 {
@@ -190,8 +179,7 @@ as_vector(Residuals *self, PyObject *values)
     }
     m = self->m;
     vector = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);
-    if (vector != NULL &&
-        copy_values(self, doubles, PyArray_DATA(vector)) < 0) {
+    if (vector != NULL && copy_values(self, doubles, PyArray_DATA(vector)) < 0) {
         Py_CLEAR(vector);
     }
 
@@ -200,8 +188,7 @@ cleanup:
     return vector;
 }
 
-/* Make self->last the weighted residuals of what f returned. 0, or -1 with an
- * exception. */
+/* Make self->last the weighted residuals of what f returned. 0, or -1 with an exception. */
 static int
 take_values(Residuals *self, PyObject *values)
 {
@@ -228,9 +215,8 @@ take_values(Residuals *self, PyObject *values)
         }
     }
     if (self->weights != NULL && PyArray_NDIM(self->weights) == 2) {
-        Py_SETREF(residuals,
-                  (PyArrayObject *)PyArray_MatrixProduct2(
-                      (PyObject *)self->weights, (PyObject *)residuals, NULL));
+        Py_SETREF(residuals, (PyArrayObject *)PyArray_MatrixProduct2((PyObject *)self->weights,
+                                                                     (PyObject *)residuals, NULL));
         if (residuals == NULL) {
             return -1;
         }
@@ -239,11 +225,10 @@ take_values(Residuals *self, PyObject *values)
     return 0;
 }
 
-/* MINPACK asks again for the point of a step that it rejected, where no
- * shorter one came out; f is not called again there. */
+/* MINPACK asks again for the point of a step that it rejected, where no shorter one came out; f is
+ * not called again there. */
 static PyObject *
-residuals_call(PyObject *object, PyObject *const *args, size_t nargsf,
-               PyObject *kwnames)
+residuals_call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     Residuals *self = (Residuals *)object;
     size_t size = (size_t)self->n * sizeof(double);
@@ -252,11 +237,8 @@ residuals_call(PyObject *object, PyObject *const *args, size_t nargsf,
     int status;
 
     if (PyVectorcall_NARGS(nargsf) != 1 || kwnames != NULL ||
-        !is_double_array(args[0], 1, self->n) ||
-        !PyArray_ISCARRAY_RO((PyArrayObject *)args[0])) {
-        PyErr_Format(PyExc_TypeError,
-                     "Residuals are called with a vector of %zd float64",
-                     self->n);
+        !is_double_array(args[0], 1, self->n) || !PyArray_ISCARRAY_RO((PyArrayObject *)args[0])) {
+        PyErr_Format(PyExc_TypeError, "Residuals are called with a vector of %zd float64", self->n);
         return NULL;
     }
     point = PyArray_DATA((PyArrayObject *)args[0]);
@@ -282,19 +264,14 @@ check_arguments(PyArrayObject *ydata, PyObject *weights, PyArrayObject *x)
 {
     npy_intp m = PyArray_SIZE(ydata);
 
-    if (!is_double_array((PyObject *)ydata, 1, m) ||
-        !PyArray_ISCARRAY_RO(ydata) ||
-        !is_double_array((PyObject *)x, 1, PyArray_SIZE(x)) ||
-        !PyArray_ISCARRAY_RO(x)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "ydata and x must be vectors of float64");
+    if (!is_double_array((PyObject *)ydata, 1, m) || !PyArray_ISCARRAY_RO(ydata) ||
+        !is_double_array((PyObject *)x, 1, PyArray_SIZE(x)) || !PyArray_ISCARRAY_RO(x)) {
+        PyErr_SetString(PyExc_TypeError, "ydata and x must be vectors of float64");
         return -1;
     }
     if (weights != Py_None && !is_double_array(weights, 2, m) &&
-        !(is_double_array(weights, 1, m) &&
-          PyArray_ISCARRAY_RO((PyArrayObject *)weights))) {
-        PyErr_SetString(PyExc_TypeError,
-                        "weights must be None or float64, (m,) or (m, m)");
+        !(is_double_array(weights, 1, m) && PyArray_ISCARRAY_RO((PyArrayObject *)weights))) {
+        PyErr_SetString(PyExc_TypeError, "weights must be None or float64, (m,) or (m, m)");
         return -1;
     }
     return 0;
@@ -308,13 +285,11 @@ residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     Residuals *self;
 
     if (kwargs != NULL ||
-        !PyArg_ParseTuple(args, "OOO!OO!O:Residuals", &f, &xdata,
-                          &PyArray_Type, &ydata, &weights, &PyArray_Type, &x,
-                          &values) ||
+        !PyArg_ParseTuple(args, "OOO!OO!O:Residuals", &f, &xdata, &PyArray_Type, &ydata, &weights,
+                          &PyArray_Type, &x, &values) ||
         check_arguments(ydata, weights, x) < 0) {
         if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_TypeError,
-                            "Residuals() takes no keyword arguments");
+            PyErr_SetString(PyExc_TypeError, "Residuals() takes no keyword arguments");
         }
         return NULL;
     }
@@ -379,15 +354,13 @@ residuals_dealloc(PyObject *object)
 }
 
 static const PyMemberDef residuals_members[] = {
-    {"calls", T_PYSSIZET, offsetof(Residuals, calls), READONLY,
-     "How often f was called."},
+    {"calls", T_PYSSIZET, offsetof(Residuals, calls), READONLY, "How often f was called."},
     {"m", T_PYSSIZET, offsetof(Residuals, m), READONLY, "How many they are."},
     {"weights", T_OBJECT, offsetof(Residuals, weights), READONLY,
      "What they are multiplied by, (m,) or (m, m), or None."},
     {"epsfcn", T_DOUBLE, offsetof(Residuals, epsfcn), READONLY,
      "The machine epsilon of the type that f's first result had."},
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Residuals, vectorcall),
-     READONLY, NULL},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Residuals, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -395,26 +368,23 @@ int
 residuals_add_type(PyObject *module)
 {
     PyType_Slot slots[] = {
-        {Py_tp_new, (void *)residuals_new},
-        {Py_tp_call, (void *)PyVectorcall_Call},
-        {Py_tp_traverse, (void *)residuals_traverse},
-        {Py_tp_dealloc, (void *)residuals_dealloc},
-        {Py_tp_members, (void *)residuals_members},
-        {0, NULL},
+        {Py_tp_new, (void *)residuals_new},           {Py_tp_call, (void *)PyVectorcall_Call},
+        {Py_tp_traverse, (void *)residuals_traverse}, {Py_tp_dealloc, (void *)residuals_dealloc},
+        {Py_tp_members, (void *)residuals_members},   {0, NULL},
     };
     PyType_Spec spec = {
         .name = "pyminpack._core.Residuals",
         .basicsize = sizeof(Residuals),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-                 Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                 Py_TPFLAGS_IMMUTABLETYPE,
         .slots = slots,
     };
 
     return types_add(module, &spec);
 }
 
-/* Several sums, which the processor adds at a time. Infinity and NaN stay in
- * them, and no warning comes of them, as one may of NumPy's. */
+/* Several sums, which the processor adds at a time. Infinity and NaN stay in them, and no warning
+ * comes of them, as one may of NumPy's. */
 double
 residuals_sum(const double *values, npy_intp size)
 {
@@ -436,6 +406,5 @@ residuals_sum_of_squares(PyObject *Py_UNUSED(module), PyObject *object)
         PyErr_SetString(PyExc_TypeError, "array must be C-contiguous float64");
         return NULL;
     }
-    return PyFloat_FromDouble(
-        residuals_sum(PyArray_DATA(array), PyArray_SIZE(array)));
+    return PyFloat_FromDouble(residuals_sum(PyArray_DATA(array), PyArray_SIZE(array)));
 }

@@ -2,8 +2,8 @@
 
 #include "types.h"
 
-/* Sequences within sequences that are looked into. Of what a function returns
- * two would do for what is legal; more let the error name the shape. */
+/* Sequences within sequences that are looked into. Of what a function returns two would do for what
+ * is legal; more let the error name the shape. */
 #define RETURNED_NESTING 4
 #define GIVEN_NESTING 32 /* NumPy's limit for long */
 
@@ -37,13 +37,12 @@ has_attribute(PyTypeObject *type, const char *name)
     return 0;
 }
 
-/* Whether NumPy reads the object as a whole rather than item by item: 1, 0, or
- * -1 with an exception. */
+/* Whether NumPy reads the object as a whole rather than item by item: 1, 0, or -1 with an
+ * exception. */
 static int
 is_array_like(PyObject *value)
 {
-    static const char *const protocols[] = {"__array__", "__array_interface__",
-                                            "__array_struct__"};
+    static const char *const protocols[] = {"__array__", "__array_interface__", "__array_struct__"};
     int found = PyArray_Check(value) || PyArray_CheckAnyScalar(value) ||
                 PyObject_CheckBuffer(value) || PyUnicode_Check(value);
 
@@ -53,8 +52,8 @@ is_array_like(PyObject *value)
     return found;
 }
 
-/* Whether NumPy reads the object item by item: 1, 0, or -1 with an exception.
- * What has items but no length is no sequence to NumPy, and may be endless. */
+/* Whether NumPy reads the object item by item: 1, 0, or -1 with an exception. What has items but no
+ * length is no sequence to NumPy, and may be endless. */
 static int
 is_sequence(PyObject *value)
 {
@@ -71,8 +70,8 @@ is_sequence(PyObject *value)
     return whole < 0 ? -1 : !whole;
 }
 
-/* The items of a sequence of any type as a list. What yields many more than
- * its length may be endless. A new reference, or NULL with an exception. */
+/* The items of a sequence of any type as a list. What yields many more than its length may be
+ * endless. A new reference, or NULL with an exception. */
 static PyObject *
 list_items(const Snapshot *snapshot, PyObject *value)
 {
@@ -100,8 +99,7 @@ list_items(const Snapshot *snapshot, PyObject *value)
             PyErr_Format(PyExc_ValueError,
                          "%s %s a sequence of type '%.200s' that has more "
                          "than %zd items, and says that it has %zd",
-                         snapshot->source->name, verb(snapshot),
-                         types_name(value), most, length);
+                         snapshot->source->name, verb(snapshot), types_name(value), most, length);
         }
         Py_DECREF(item);
         if (status < 0) {
@@ -120,8 +118,7 @@ error:
     return NULL;
 }
 
-/* The items of a sequence as a tuple. A new reference, or NULL with an
- * exception. */
+/* The items of a sequence as a tuple. A new reference, or NULL with an exception. */
 static PyObject *
 tuple_of_items(const Snapshot *snapshot, PyObject *value)
 {
@@ -139,8 +136,7 @@ tuple_of_items(const Snapshot *snapshot, PyObject *value)
     return tuple;
 }
 
-/* 0 if `count` items `nesting` levels down may be looked into, or -1 with an
- * exception. */
+/* 0 if `count` items `nesting` levels down may be looked into, or -1 with an exception. */
 static int
 spend(Snapshot *snapshot, int nesting, Py_ssize_t count)
 {
@@ -148,10 +144,8 @@ spend(Snapshot *snapshot, int nesting, Py_ssize_t count)
         return 0;
     }
     if (count > snapshot->source->most_inner - snapshot->inner) {
-        PyErr_Format(PyExc_ValueError,
-                     "%s %s nested sequences of more than %zd items",
-                     snapshot->source->name, verb(snapshot),
-                     snapshot->source->most_inner);
+        PyErr_Format(PyExc_ValueError, "%s %s nested sequences of more than %zd items",
+                     snapshot->source->name, verb(snapshot), snapshot->source->most_inner);
         return -1;
     }
     snapshot->inner += count;
@@ -170,20 +164,17 @@ copy_value(Snapshot *snapshot, PyObject *value, int nesting)
         return sequence < 0 ? NULL : Py_NewRef(value);
     }
     if (nesting == most) {
-        PyErr_Format(PyExc_ValueError,
-                     "%s %s sequences nested more than %d deep",
+        PyErr_Format(PyExc_ValueError, "%s %s sequences nested more than %d deep",
                      snapshot->source->name, verb(snapshot), most);
         return NULL;
     }
     items = tuple_of_items(snapshot, value);
-    if (items == NULL ||
-        spend(snapshot, nesting, PyTuple_GET_SIZE(items)) < 0) {
+    if (items == NULL || spend(snapshot, nesting, PyTuple_GET_SIZE(items)) < 0) {
         goto cleanup;
     }
     copy = PyTuple_New(PyTuple_GET_SIZE(items));
     for (Py_ssize_t i = 0; copy != NULL && i < PyTuple_GET_SIZE(items); i++) {
-        PyObject *item =
-            copy_value(snapshot, PyTuple_GET_ITEM(items, i), nesting + 1);
+        PyObject *item = copy_value(snapshot, PyTuple_GET_ITEM(items, i), nesting + 1);
 
         if (item == NULL) {
             Py_CLEAR(copy);
@@ -206,18 +197,16 @@ sequences_snapshot(PyObject *value, const Source *source)
     return copy_value(&snapshot, value, 0);
 }
 
-/* Whether an object is a float, asking first for the types that nearly all
- * are. */
+/* Whether an object is a float, asking first for the types that nearly all are. */
 static int
 is_float(PyObject *object)
 {
-    return PyFloat_CheckExact(object) ||
-           Py_IS_TYPE(object, &PyDoubleArrType_Type) || PyFloat_Check(object);
+    return PyFloat_CheckExact(object) || Py_IS_TYPE(object, &PyDoubleArrType_Type) ||
+           PyFloat_Check(object);
 }
 
-/* Copy a list or tuple of `size` floats and ints without a detour through
- * NumPy. 1 when done, 0 when it is anything else. No Python code runs in the
- * loop, so the list cannot change under it. */
+/* Copy a list or tuple of `size` floats and ints without a detour through NumPy. 1 when done, 0
+ * when it is anything else. No Python code runs in the loop, so the list cannot change under it. */
 static int
 copy_floats(PyObject *sequence, npy_intp size, double *out)
 {

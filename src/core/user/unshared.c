@@ -16,10 +16,8 @@ is_referenced_once(PyObject *object)
 int
 unshared_vector(PyArrayObject *array, npy_intp size)
 {
-    return is_referenced_once((PyObject *)array) &&
-           PyArray_CheckExact(array) &&
-           ((PyArrayObject_fields *)array)->weakreflist == NULL &&
-           PyArray_NDIM(array) == 1 && PyArray_DIM(array, 0) == size &&
-           PyArray_TYPE(array) == NPY_DOUBLE && PyArray_ISCARRAY(array) &&
-           PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA);
+    return is_referenced_once((PyObject *)array) && PyArray_CheckExact(array) &&
+           ((PyArrayObject_fields *)array)->weakreflist == NULL && PyArray_NDIM(array) == 1 &&
+           PyArray_DIM(array, 0) == size && PyArray_TYPE(array) == NPY_DOUBLE &&
+           PyArray_ISCARRAY(array) && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA);
 }
