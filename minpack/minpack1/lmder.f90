@@ -21,14 +21,12 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
     integer(ip), intent(in) :: ldfjac !! leading dimension of `fjac`, at least m
     real(dp), intent(in) :: ftol !! relative error wanted in the sum of squares, >= 0
     real(dp), intent(in) :: xtol !! relative error wanted in x, >= 0
-    real(dp), intent(in) :: gtol
-        !! orthogonality wanted between the residuals and the Jacobian's columns, >= 0
+    real(dp), intent(in) :: gtol !! cosine wanted of residuals and Jacobian's columns, >= 0
     integer(ip), intent(in) :: maxfev
         !! limit of the evaluations of the residuals, positive; tested after each trial point
     integer(ip), intent(in) :: mode
         !! 1: scale the variables by the Jacobian's column norms; 2: by `diag`
-    real(dp), intent(in) :: factor
-        !! the first step bound in units of ||D*x||, positive; 0.1 to 100 is usual
+    real(dp), intent(in) :: factor !! the first step bound by ||D*x||, positive; 0.1 to 100
     integer(ip), intent(in) :: nprint
         !! if positive, fcn is called with `iflag` 0 at the first and every nprint-th iteration and
         !! before the return
@@ -47,10 +45,7 @@ subroutine lmder_(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, di
     integer(ip), intent(inout), target :: ipvt(n) !! column j of J*P is column ipvt(j) of J
     real(dp), intent(inout), target :: qtf(n)
         !! the first n components of Q'*fvec, fvec being that of the last Jacobian
-    real(dp), intent(inout), target :: wa1(n) !! work
-    real(dp), intent(inout), target :: wa2(n) !! work
-    real(dp), intent(inout), target :: wa3(n) !! work
-    real(dp), intent(inout), target :: wa4(m) !! work
+    real(dp), intent(inout), target :: wa1(n), wa2(n), wa3(n), wa4(m) !! work
 
     type(lm_fit) :: fit
     real(dp) :: fnorm

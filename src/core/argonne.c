@@ -44,7 +44,7 @@ evaluate(One *one, const double *x, double *f, int iflag)
     if (one->call.residuals != NULL) {
         return call_compiled(&one->call, one->fit.lm.n, x, f, iflag);
     }
-    return one_call(one, x, f);
+    return call_residuals(&one->call, one->fit.lm.n, x, one->fit.m, f);
 }
 
 /* Residuals at the start: 0, or -1 where the fit is to end. */

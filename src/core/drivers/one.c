@@ -6,20 +6,6 @@
 #include "argonne.h"
 #include "user/answers.h"
 
-int
-one_call(One *one, const double *x, double *f)
-{
-    PyObject *result = call_python(&one->call, one->call.func, x, one->fit.lm.n);
-    int finite;
-
-    if (result == NULL) {
-        return -1;
-    }
-    finite = answers_residuals(result, one->fit.m, f);
-    Py_DECREF(result);
-    return finite;
-}
-
 /* Residuals of a Python func at x, kept. Returns where they are, or NULL with an exception. */
 static const double *
 call_and_keep(One *one, const double *x, npy_intp column)
@@ -54,7 +40,7 @@ evaluate(One *one, const double *x, double *place, npy_intp column, int *finite)
         *finite = call_compiled(&one->call, one->fit.lm.n, x, place, column < 0 ? 1 : 2);
     }
     else {
-        *finite = one_call(one, x, place);
+        *finite = call_residuals(&one->call, one->fit.lm.n, x, one->fit.m, place);
     }
     return *finite < 0 ? NULL : place;
 }

@@ -50,8 +50,4 @@ one_keeps_arrays(const One *one)
     return one->fit.lm.isa >= 0 && one->call.residuals == NULL;
 }
 
-/* Residuals of a Python func at x, in fit.f or fit.f_trial: whether they are finite, or -1 with an
- * exception. */
-int one_call(One *one, const double *x, double *f);
-
 #endif /* PYMINPACK_DRIVERS_ONE_H */

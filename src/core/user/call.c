@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "user/answers.h"
 #include "user/copy.h"
 #include "user/unshared.h"
 
@@ -122,6 +123,20 @@ call_python(Call *call, PyObject *function, const double *x, int n)
         Py_CLEAR(result);
     }
     return result;
+}
+
+int
+call_residuals(Call *call, int n, const double *x, int m, double *f)
+{
+    PyObject *result = call_python(call, call->func, x, n);
+    int finite;
+
+    if (result == NULL) {
+        return -1;
+    }
+    finite = answers_residuals(result, m, f);
+    Py_DECREF(result);
+    return finite;
 }
 
 /* Note what a compiled function returned: 0, or -1 if that stops the fit. */

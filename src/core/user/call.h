@@ -42,6 +42,9 @@ PyArrayObject *call_argument(Call *call, const double *x, int n);
 /* function(x, *args) with such an array: a new reference, or NULL with an exception. */
 PyObject *call_python(Call *call, PyObject *function, const double *x, int n);
 
+/* The m residuals of a Python func at x to f: whether they are finite, or -1 with an exception. */
+int call_residuals(Call *call, int n, const double *x, int m, double *f);
+
 /* Residuals of a compiled func at x to m doubles: whether they are finite. -1 where the fit is to
  * end: call->stopped is not 0, or an exception is set. */
 int call_compiled(Call *call, int n, const double *x, double *f, int iflag);
