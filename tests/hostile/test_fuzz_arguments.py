@@ -240,11 +240,11 @@ def check_solve(arguments: tuple[Any, ...]) -> None:
     else:
         assert (len(solved) == 2) is (not arguments[12] and solved[1] in (1, 2, 3, 4))
         if len(solved) == 2:
-            solved = (solved[0], None, None, None, None, 0, None, solved[1], (0, 0, 0, 0, ""))
-        x, fvec, fjac, ipvt, qtf, nfev, njev, info, told = solved
+            solved = (solved[0], None, None, None, None, 0, None, solved[1], 0, 0, 0, 0, None)
+        x, fvec, fjac, ipvt, qtf, nfev, njev, info, *_, maxfev, improper = solved
         assert info in range(10)
-        assert (told[4] != "") is (info == 0)
-        assert 0 <= (njev or 0) <= nfev <= told[3] + x.size + 1
+        assert bool(improper) is (info == 0)
+        assert 0 <= (njev or 0) <= nfev <= maxfev + x.size + 1
         if arguments[12]:
             assert fjac.shape == (x.size, fvec.size)
             assert ipvt.shape == qtf.shape == x.shape
