@@ -250,8 +250,8 @@ def test_analysis_finds_a_fault(
 ) -> None:
     need_analysis(tool)
     folder = sources / "src"
-    (spoilt,) = (path for path in folder.glob("*.c") if right in path.read_text())
-    for source in set(folder.glob("*.c")) - {spoilt}:
+    (spoilt,) = (path for path in folder.rglob("*.c") if right in path.read_text())
+    for source in set(folder.rglob("*.c")) - {spoilt}:
         source.unlink()
     replace_once(spoilt, right, wrong)
     done = analyze(tool, folder)

@@ -299,12 +299,13 @@ options_improper(const Options *options, npy_intp n, PyArrayObject *diag)
     PyObject *text = PyUnicode_FromString(n == 0 ? "x0 is empty." : "");
 
     for (size_t i = 0; i < Py_ARRAY_LENGTH(table); i++) {
+        const void *place = (const char *)options + table[i].offset;
         double value;
 
         if (table[i].kind != TOLERANCE && table[i].kind != POSITIVE) {
             continue;
         }
-        value = *(const double *)((const char *)options + table[i].offset);
+        value = *(const double *)place;
         if (table[i].kind == TOLERANCE && value < 0.0) {
             append_fault(&text, table[i].name, "not be negative", NULL, value);
         }
