@@ -44,7 +44,7 @@ subroutine find_parameter(fit)
     call c_f_pointer(fit%ipvt, ipvt, [n])
 
     call gauss_newton(n, r, fit%ldr, ipvt, qtf, p, wa1, rank)
-    dpnorm = scaled_norm(n, diag, p, wa2)
+    call scale_step(n, diag, p, wa2, dpnorm)
     phi = dpnorm - fit%delta
     if (phi <= tenth * fit%delta) then
         fit%par = 0
@@ -72,7 +72,7 @@ subroutine find_parameter(fit)
     do step = 1, max_steps
         if (par == 0) par = larger(dwarf, thousandth * upper)
         call solve_damped(fit, par)
-        dpnorm = scaled_norm(n, diag, p, wa2)
+        call scale_step(n, diag, p, wa2, dpnorm)
         last_phi = phi
         phi = dpnorm - fit%delta
 
@@ -124,16 +124,17 @@ subroutine solve_damped(fit, par)
     end if
 end subroutine solve_damped
 
-real(dp) function scaled_norm(n, diag, p, scaled)
-!! ||D*p||, and D*p itself.
+pure subroutine scale_step(n, diag, p, scaled, norm)
+!! D*p, and its norm.
     integer(ip), intent(in) :: n !! number of variables
     real(dp), intent(in) :: diag(n) !! the diagonal of D
     real(dp), intent(in) :: p(n) !! p
     real(dp), intent(out) :: scaled(n) !! D*p
+    real(dp), intent(out) :: norm !! ||D*p||
 
     scaled = diag * p
-    scaled_norm = enorm_(n, scaled)
-end function scaled_norm
+    norm = enorm_(n, scaled)
+end subroutine scale_step
 
 pure subroutine gauss_newton(n, r, ldr, ipvt, qtb, x, wa, rank)
 !! The Gauss-Newton direction: solve R*P'*x = Q'*b, a least-squares solution where R is singular.

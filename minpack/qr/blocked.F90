@@ -29,7 +29,7 @@ private
 public :: baseline, avx2, avx512
 public :: qr_variants, qr_lead, qr_spare
 public :: qr_start, qr_rows, qr_differences, qr_end
-public :: qr_chunk, qr_pack, qr_fold
+public :: qr_chunk, qr_pack, qr_reduce
 public :: qr_triangle, qr_damped, qr_norm
 
 integer(ip), parameter :: baseline = 0 !! what every processor of the architecture has
@@ -166,7 +166,7 @@ pure subroutine qr_pack(isa, m, n, a, strides, f, blocks) bind(c, name="qr_pack"
     end select
 end subroutine qr_pack
 
-pure subroutine qr_fold(isa, m, n, blocks, r, work) bind(c, name="qr_fold")
+pure subroutine qr_reduce(isa, m, n, blocks, r, work) bind(c, name="qr_reduce")
 !! The second half of `qr_rows`.
     integer(ip), intent(in), value :: isa !! the instruction set: `baseline`, `avx2` or `avx512`
     integer(ip), intent(in), value :: m !! number of rows
@@ -186,7 +186,7 @@ pure subroutine qr_fold(isa, m, n, blocks, r, work) bind(c, name="qr_fold")
     case default
         call reduce_packed(m, n, blocks, r, work)
     end select
-end subroutine qr_fold
+end subroutine qr_reduce
 
 pure subroutine qr_end(n, r, work) bind(c, name="qr_end")
 !! End the factorisation.

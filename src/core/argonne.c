@@ -40,7 +40,7 @@ one_of(const int *m)
 static int
 evaluate(One *one, const double *x, double *f, int iflag)
 {
-    one->fit.nfev++;
+    one->fit.evaluations++;
     if (one->call.residuals != NULL) {
         return call_compiled(&one->call, one->fit.lm.n, x, f, iflag);
     }
@@ -118,16 +118,17 @@ static int
 copy_jacobian(One *one, const double *x, double *fjac)
 {
     Call *call = &one->call;
-    PyObject *result = call_python(call, call->dfun, x, one->fit.lm.n);
+    PyObject *result = call_python(call, call->given->dfun, x, one->fit.lm.n);
     PyArrayObject *array;
     int status = -1;
 
     if (result == NULL) {
         return -1;
     }
-    array = answers_jacobian(result, call->dfun, one->fit.m, one->fit.lm.n, call->col_deriv);
+    array = answers_jacobian(result, call->given->dfun, one->fit.m, one->fit.lm.n,
+                             call->given->col_deriv);
     if (array != NULL) {
-        Matrix matrix = answers_matrix_of(array, call->col_deriv);
+        Matrix matrix = answers_matrix_of(array, call->given->col_deriv);
 
         copy_matrix(&matrix, one->fit.m, one->fit.lm.n, fjac);
         status = 0;
@@ -143,7 +144,7 @@ answer_jacobian(One *one, const double *x, double *f, double *fjac)
     Fit *fit = &one->fit;
     int status;
 
-    fit->njev++;
+    fit->jacobians++;
     status = one->call.derivatives != NULL
                  ? call_compiled_jacobian(&one->call, fit->lm.n, x, f, fjac)
                  : copy_jacobian(one, x, fjac);
@@ -193,12 +194,12 @@ int
 argonne_run(One *one)
 {
     const int nprint = 0;
-    const Options *options = &one->given->options;
+    const Options *options = &one->call.given->options;
     Fit *fit = &one->fit;
     LmFit *lm = &fit->lm;
     int nfev, njev;
 
-    if (one->call.dfun == NULL) {
+    if (one->call.given->dfun == NULL) {
         lmdif_(difference_fcn, &fit->m, &lm->n, lm->x, fit->f, &options->ftol, &options->xtol,
                &options->gtol, &options->maxfev, &options->epsfcn, lm->diag, &options->mode,
                &options->factor, &nprint, &lm->info, &nfev, fit->jacobian, &fit->m, lm->ipvt,

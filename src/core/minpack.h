@@ -48,14 +48,15 @@ void lm_reduce(LmFit *fit, int m, const double *const *points, const double *f,
                const double *steps);
 
 /* The triangle [R Q'f] of the rows of [A f], which come in any number of portions; `work` is
- * fit->spare. qr_pack and qr_fold are the halves of qr_rows: blocks are a copy, so that qr_fold has
- * no need of A. strides: the elements from one row to the next, and from one column to the next. */
+ * fit->spare. qr_pack and qr_reduce are the halves of qr_rows: blocks are a copy, so that qr_reduce
+ * has no need of A. strides: the elements from one row to the next, and from one column to the
+ * next. */
 void qr_start(int n, double *r, double *work);
 void qr_rows(int isa, int m, int n, const double *a, const int64_t *strides, const double *f,
              double *r, double *work);
 void qr_pack(int isa, int m, int n, const double *a, const int64_t *strides, const double *f,
              double *blocks);
-void qr_fold(int isa, int m, int n, double *blocks, double *r, double *work);
+void qr_reduce(int isa, int m, int n, double *blocks, double *r, double *work);
 void qr_end(int n, double *r, double *work);
 
 /* Round rows up to a portion that does not change the result, and tell the elements that qr_pack

@@ -41,7 +41,7 @@ static PyObject *
 pack(One *one)
 {
     const Fit *fit = &one->fit;
-    const Options *options = &one->given->options;
+    const Options *options = &one->call.given->options;
     const int info = fit->lm.info;
     PyArrayObject *x = call_argument(&one->call, fit->lm.x, fit->lm.n);
     PyObject *code = NULL;
@@ -53,19 +53,19 @@ pack(One *one)
         return NULL;
     }
     code = PyLong_FromLong(info);
-    if (!one->given->full && info >= 1 && info <= 4) {
+    if (!one->call.given->full && info >= 1 && info <= 4) {
         result = PyTuple_Pack(2, x, code); /* small numbers are there already */
         goto cleanup;
     }
-    njev = one->call.dfun == NULL ? Py_NewRef(Py_None) : PyLong_FromLong(fit->njev);
-    improper =
-        info != 0 ? Py_NewRef(Py_None) : options_improper(options, fit->lm.n, one->given->diag);
+    njev = one->call.given->dfun == NULL ? Py_NewRef(Py_None) : PyLong_FromLong(fit->jacobians);
+    improper = info != 0 ? Py_NewRef(Py_None)
+                         : options_improper(options, fit->lm.n, one->call.given->diag);
     if (code != NULL && njev != NULL && improper != NULL) {
         /* With info 0 MINPACK has evaluated nothing; func ran to tell m. */
         result = Py_BuildValue("(OOOOOiOOdddiO)", x, or_none(one->fvec), or_none(one->fjac),
-                               or_none(one->ipvt), or_none(one->qtf), info == 0 ? 0 : fit->nfev,
-                               njev, code, options->ftol, options->xtol, options->gtol,
-                               options->maxfev, improper);
+                               or_none(one->ipvt), or_none(one->qtf),
+                               info == 0 ? 0 : fit->evaluations, njev, code, options->ftol,
+                               options->xtol, options->gtol, options->maxfev, improper);
     }
 
 cleanup:
@@ -99,7 +99,7 @@ core_solve(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     Given given = {.options.isa = types_state(module)->isa};
     double room[ONE_ROOM];
-    One one = {.given = &given, .room = room};
+    One one = {.call.given = &given, .room = room};
     PyObject *result = NULL;
 
     if (nargs != GIVEN_ARGUMENTS) {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 import numpy as np
 
 from . import _core
-from ._data import settle_data, weights_of
+from ._data import prepare_data, weights_of
 from ._errors import FitError, OptimizeWarning
 from ._leastsq import leastsq
 from ._messages import not_callable
@@ -229,7 +229,7 @@ def curve_fit(
         _require_options(kwargs)
     start = np.ones(count_parameters(f)) if p0 is None else _start(p0)
     n = start.size
-    x, y, keep = settle_data(xdata, ydata, check_finite, nan_policy)
+    x, y, keep = prepare_data(xdata, ydata, check_finite, nan_policy)
     weights = None if sigma is None else weights_of(sigma, y.size, keep)
     residuals = _core.Residuals(f, x, y, weights, start, f(x, *start))
     m = residuals.m

@@ -33,7 +33,7 @@ def as_ydata(ydata: Any) -> _Array:
     return y
 
 
-def settle_data(
+def prepare_data(
     xdata: Any, ydata: Any, check_finite: Any, nan_policy: Any
 ) -> tuple[Any, _Array, _Mask | None]:
     """
@@ -117,7 +117,7 @@ def _require_no_nan(name: str, nan: _Mask | None) -> None:
 
 
 def _omit_nan(x: Any, y: _Array) -> tuple[Any, _Array, _Mask | None]:
-    """Leave out the points where xdata or ydata is NaN, as settle_data returns them."""
+    """Leave out the points where xdata or ydata is NaN, as prepare_data returns them."""
     nan = np.isnan(y)
     in_x = _where_nan(x)
     if in_x is not None and in_x.any():

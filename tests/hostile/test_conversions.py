@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from alone import run_alone
 from bits import assert_same_bits
 from wrappers import raising_in
 
-from pyminpack import curve_fit, curve_fit_many, leastsq, leastsq_many
+from pyminpack import compiled, curve_fit, curve_fit_many, leastsq, leastsq_many
 
 # Elements enough for memory that goes back to the system when it is freed.
 M = 20_000
@@ -184,6 +185,86 @@ def test_an_exception_of_a_conversion_reaches_the_caller(name: str) -> None:
 def test_objects_where_they_are_no_numbers(name: str) -> None:
     with pytest.raises(TypeError, match="must be real numbers, not of dtype object"):
         STRICT[name](objects)
+
+
+def fit_while_a_finalizer_resizes_x0() -> None:
+    """An allocation may run the garbage collector, and that anything."""
+    x0 = np.ones(3)
+    kept = []
+
+    class Resizing:
+        itself: Any
+
+        def __del__(self) -> None:
+            x0.resize((300,), refcheck=False)
+
+    class Flag:
+        def __bool__(self) -> bool:
+            gc.collect()
+            gc.disable()
+            cycle = Resizing()
+            cycle.itself = cycle
+            del cycle
+            kept.extend((i,) for i in range(5_000))  # no tuple of one is left to be taken again
+            gc.enable()
+            return False
+
+    gc.set_threshold(5, 1000, 1000)
+    x, ier = leastsq(lambda x, a: np.append(x - 1, a), x0, args=0.0, full_output=Flag())
+    print(x.size == x0.size or x.size == 3, ier in (1, 2, 3, 4))
+
+
+def test_x0_that_a_finalizer_resizes_while_the_arguments_are_read() -> None:
+    assert run_alone(fit_while_a_finalizer_resizes_x0) == "True True\n"
+
+
+def fit_while_a_result_looks_for_its_residuals() -> None:
+    """An element of what f returns first calls every object of the fit that it can find."""
+
+    class Searching:
+        def __float__(self) -> float:
+            for found in gc.get_objects():
+                if type(found).__name__ == "Residuals":
+                    found(np.ones(1))
+            return 2.0
+
+    x, _ = curve_fit(lambda t, a: [Searching()] * 3 if a == 1 else [2 * a] * 3, T[:3], [4.0] * 3)
+    print(x.round(6).tolist())
+
+
+def test_residuals_are_not_found_before_they_are_whole() -> None:
+    assert run_alone(fit_while_a_result_looks_for_its_residuals) == "[2.0]\n"
+
+
+def test_data_of_many_compiled_fits_that_get_another_shape_meanwhile() -> None:
+    """Each fit reads the row that it had when the call began."""
+    ctypes = pytest.importorskip("ctypes")
+    doubles = ctypes.POINTER(ctypes.c_double)
+
+    @ctypes.CFUNCTYPE(
+        ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, doubles, doubles, ctypes.c_int
+    )
+    def function(p: int, m: int, n: int, x: Any, fvec: Any, iflag: int) -> int:
+        row = ctypes.cast(p, doubles)
+        for i in range(m):
+            fvec[i] = x[0] - row[i]
+        return 0
+
+    data = np.arange(1200.0).reshape(400, 3)
+    means = data.mean(axis=1)
+
+    def flatten(done: int, total: int) -> None:
+        data.shape = (-1,)
+
+    fits = leastsq_many(compiled(function, 3, k=3), np.ones((400, 1)), data=data, progress=flatten)
+    assert data.shape == (1200,)
+    np.testing.assert_allclose(fits.x[:, 0], means)
+
+
+def test_text_in_an_array_is_no_option() -> None:
+    for text in (np.array("1e-8"), np.array(b"1e-8"), np.str_("1e-8")):
+        with pytest.raises(TypeError, match="ftol must be a real number"):
+            leastsq(one, START, ftol=text)
 
 
 def test_an_option_that_changes_x0_and_diag() -> None:

@@ -179,4 +179,5 @@ keep_judged(Keep *keep, Fit *fit, int accepted)
         keep->f_trial = before;
     }
     clear_seen(keep);
+    fit->f_trial = keep->f_trial == NULL ? NULL : PyArray_DATA(keep->f_trial);
 }

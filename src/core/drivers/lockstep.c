@@ -164,7 +164,7 @@ gather_points(Lockstep *self)
     double *x;
     PyObject *pair;
 
-    pool_settle(pool);
+    pool_fill(pool);
     self->jacobians = 0; /* the fits may stand in another order now */
     for (npy_intp i = 0; i < pool->used; i++) {
         rows += pool_points(pool, &pool->fits[i]);
@@ -257,7 +257,7 @@ take_residuals(Lockstep *self, Fit *fit, int rows, const double *values)
     for (npy_intp j = 0; j < rows; j++) {
         table_take_residuals(&self->table, fit->index, m, values + j * m, pool_target(fit) + j * m);
     }
-    fit->nfev += rows;
+    fit->evaluations += rows;
 }
 
 /* Learn m from the first answer. 0, or -1 with an exception. */
@@ -273,7 +273,7 @@ open_pool(Lockstep *self, npy_intp m)
     }
     /* The first answer is for the first fit alone. */
     self->pool.end = 1;
-    pool_settle(&self->pool);
+    pool_fill(&self->pool);
     self->pool.end = self->table.count;
     return 0;
 }
@@ -386,7 +386,7 @@ take_jacobians(Lockstep *self, PyArrayObject *values)
         if (pool_wants_jacobian(pool, fit)) {
             copy_matrix(&matrix, pool->m, self->table.n, fit->jacobian);
             table_weigh_jacobian(&self->table, fit->index, pool->m, fit->jacobian);
-            fit->njev++;
+            fit->jacobians++;
             matrix.first += PyArray_STRIDE(values, 0);
         }
     }
@@ -418,7 +418,7 @@ lockstep_set_epsfcn(PyObject *object, PyObject *type_num)
     if (number == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    options_settle_epsfcn(&self->table.options, (int)number);
+    options_default_epsfcn(&self->table.options, (int)number);
     Py_RETURN_NONE;
 }
 

@@ -14,7 +14,7 @@ call_and_keep(One *one, const double *x, npy_intp column)
     PyArrayObject *array;
 
     keep_release(&one->keep, column);
-    result = call_python(&one->call, one->call.func, x, one->fit.lm.n);
+    result = call_python(&one->call, one->call.given->func, x, one->fit.lm.n);
     if (result == NULL) {
         return NULL;
     }
@@ -32,7 +32,7 @@ call_and_keep(One *one, const double *x, npy_intp column)
 static const double *
 evaluate(One *one, const double *x, double *place, npy_intp column, int *finite)
 {
-    one->fit.nfev++;
+    one->fit.evaluations++;
     if (one_keeps_arrays(one)) {
         return call_and_keep(one, x, column);
     }
@@ -107,7 +107,7 @@ evaluate_differences(One *one)
     double *displaced = fit->lm.trial; /* which is not wanted yet */
     int finite;
 
-    lm_steps(&fit->lm, one->given->options.epsfcn, fit->steps);
+    lm_steps(&fit->lm, one->call.given->options.epsfcn, fit->steps);
     for (npy_intp j = 0; j < fit->lm.n; j++) {
         double *column = fit->jacobian == NULL ? NULL : fit->jacobian + j * fit->m;
         const double *f;
@@ -136,19 +136,19 @@ take_array(One *one)
 {
     Fit *fit = &one->fit;
     Call *call = &one->call;
-    PyObject *result = call_python(call, call->dfun, fit->lm.x, fit->lm.n);
+    PyObject *result = call_python(call, call->given->dfun, fit->lm.x, fit->lm.n);
     PyArrayObject *array = NULL;
     int status = -1;
 
     if (result == NULL) {
         return -1;
     }
-    array = answers_jacobian(result, call->dfun, fit->m, fit->lm.n, call->col_deriv);
+    array = answers_jacobian(result, call->given->dfun, fit->m, fit->lm.n, call->given->col_deriv);
     if (array != NULL && fit->lm.isa >= 0) {
-        status = factor_reduce_array(fit, array, call->col_deriv, &one->chunk);
+        status = factor_reduce_array(fit, array, call->given->col_deriv, &one->chunk);
     }
     else if (array != NULL) {
-        Matrix matrix = answers_matrix_of(array, call->col_deriv);
+        Matrix matrix = answers_matrix_of(array, call->given->col_deriv);
 
         copy_matrix(&matrix, fit->m, fit->lm.n, fit->jacobian);
         status = 0;
@@ -165,14 +165,14 @@ answer_jacobian(One *one)
 {
     Fit *fit = &one->fit;
     Call *call = &one->call;
-    const int differences = call->dfun == NULL;
+    const int differences = call->given->dfun == NULL;
     int status;
 
     if (differences) {
         status = evaluate_differences(one);
     }
     else {
-        fit->njev++;
+        fit->jacobians++;
         status = call->derivatives == NULL
                      ? take_array(one)
                      : call_compiled_jacobian(call, fit->lm.n, fit->lm.x, fit->f, fit->jacobian);
@@ -223,8 +223,8 @@ one_run(One *one)
     if (call_is_compiled(call)) {
         gil_leave(&call->gil);
     }
-    fit_begin(fit, &one->given->options, call->dfun == NULL);
-    fit->nfev = call->residuals == NULL; /* it told how many there are */
+    fit_begin(fit, &one->call.given->options, call->given->dfun == NULL);
+    fit->evaluations = call->residuals == NULL; /* it told how many there are */
     status = ON_ARGONNE && fit->lm.isa < 0 ? argonne_run(one) : answer_all(one);
     if (status < 0 && call->stopped != 0) {
         fit_stop(fit, call->stopped);

@@ -8,12 +8,10 @@
 #include "fit/fit.h"
 #include "kernels/tuning.h"
 #include "user/call.h"
-#include "user/given.h"
 
 typedef struct {
     Fit fit;
     Call call;
-    Given *given;     /* borrowed: what leastsq was called with */
     int first_finite; /* whether what func returned first is */
 
     double *room;                            /* borrowed: ONE_ROOM doubles */

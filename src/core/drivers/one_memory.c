@@ -31,14 +31,14 @@ allocate(PyArrayObject **array, npy_intp size)
 int
 one_copy_start(One *one)
 {
-    npy_intp n = one->given->n;
+    npy_intp n = one->call.given->n;
 
     one->fit.lm.n = (int)n;
     one->fit.lm.x = n > ONE_ROOM ? allocate(&one->x_memory, n) : one->room;
     if (one->fit.lm.x == NULL) {
         return -1;
     }
-    copy_vector(one->given->start, one->fit.lm.x);
+    copy_vector(one->call.given->start, one->fit.lm.x);
     return 0;
 }
 
@@ -50,7 +50,8 @@ is_written_whole(const One *one)
     if (one->fit.lm.isa < 0) {
         return 1;
     }
-    return one->call.dfun == NULL ? one->call.residuals != NULL : one->call.derivatives != NULL;
+    return one->call.given->dfun == NULL ? one->call.residuals != NULL
+                                         : one->call.derivatives != NULL;
 }
 
 /* How many elements the pieces of the workspace have that are not vectors of length n; 0: not
@@ -70,11 +71,11 @@ sizes_of(const One *one)
 
     return (Sizes){
         .vectors = fit_size(fit),
-        .f = kept || one->given->full ? 0 : m,
+        .f = kept || one->call.given->full ? 0 : m,
         .f_trial = kept ? 0 : m,
-        .jacobian = is_written_whole(one) && !one->given->full ? m * n : 0,
-        .points = blocks && one->call.dfun == NULL ? n : 0,
-        .chunk = blocks && one->call.dfun != NULL && one->call.derivatives == NULL
+        .jacobian = is_written_whole(one) && !one->call.given->full ? m * n : 0,
+        .points = blocks && one->call.given->dfun == NULL ? n : 0,
+        .chunk = blocks && one->call.given->dfun != NULL && one->call.derivatives == NULL
                      ? (size_t)one->chunk.size
                      : 0,
         .spare = (size_t)lm_spare(fit->lm.n, fit->lm.isa),
@@ -175,7 +176,7 @@ static int
 take_first(One *one, PyObject *value, PyArrayObject *array)
 {
     if (one_keeps_arrays(one)) {
-        return keep_open(&one->keep, &one->fit, value, array, one->call.dfun == NULL);
+        return keep_open(&one->keep, &one->fit, value, array, one->call.given->dfun == NULL);
     }
     one->first_finite = copy_vector(array, one->fit.f);
     Py_DECREF(array);
@@ -189,13 +190,13 @@ static int
 allocate_all(One *one)
 {
     Fit *fit = &one->fit;
-    const int isa = factor_isa(&one->given->options, fit->m, fit->lm.n);
+    const int isa = factor_isa(&one->call.given->options, fit->m, fit->lm.n);
 
     fit_shape(fit, fit->m, fit->lm.n, isa);
     if (isa >= 0) {
         one->chunk = factor_chunk(fit->m, fit->lm.n);
     }
-    if (allocate_workspace(one) < 0 || (one->given->full && allocate_results(one) < 0)) {
+    if (allocate_workspace(one) < 0 || (one->call.given->full && allocate_results(one) < 0)) {
         return -1;
     }
     if (isa < 0) {
@@ -207,18 +208,18 @@ allocate_all(One *one)
 int
 one_open(One *one)
 {
-    const Given *given = one->given;
+    const Given *given = one->call.given;
     Fit *fit = &one->fit;
     PyObject *value = NULL;
     PyArrayObject *array = NULL;
     int type_num = NPY_DOUBLE;
 
-    if (call_init(&one->call, given->func, given->dfun, given->args, given->col_deriv) < 0) {
+    if (call_init(&one->call) < 0) {
         return -1;
     }
     if (one->call.residuals == NULL) {
-        fit->nfev++;
-        value = call_python(&one->call, one->call.func, fit->lm.x, fit->lm.n);
+        fit->evaluations++;
+        value = call_python(&one->call, one->call.given->func, fit->lm.x, fit->lm.n);
         if (value == NULL) {
             return -1;
         }
@@ -228,13 +229,13 @@ one_open(One *one)
         }
         fit->m = (int)PyArray_SIZE(array);
     }
-    if (call_settle_m(&one->call, &fit->m, fit->lm.n) < 0 || allocate_all(one) < 0) {
+    if (call_find_m(&one->call, &fit->m, fit->lm.n) < 0 || allocate_all(one) < 0) {
         goto error;
     }
     if (array != NULL && take_first(one, value, array) < 0) {
         return -1;
     }
-    options_settle_epsfcn(&one->given->options, type_num);
+    options_default_epsfcn(&one->call.given->options, type_num);
     if (given->diag != NULL) {
         copy_vector(given->diag, fit->lm.diag);
     }
@@ -269,7 +270,7 @@ one_hand_over(One *one)
     Fit *fit = &one->fit;
     int is_zero = 0;
 
-    if (!one->given->full) {
+    if (!one->call.given->full) {
         return 0;
     }
     if (one_keeps_arrays(one)) {

@@ -175,7 +175,7 @@ close_gaps(Pool *pool)
 }
 
 void
-pool_settle(Pool *pool)
+pool_fill(Pool *pool)
 {
     int gaps = 0;
 

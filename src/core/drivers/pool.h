@@ -32,7 +32,7 @@ void pool_clear(Pool *pool);
 
 /* See to it that every fit waits for something that can be evaluated: one that cannot go on is
  * finished, and the next ones take the place of those that are. */
-void pool_settle(Pool *pool);
+void pool_fill(Pool *pool);
 
 /* Put the next fit into the place of one that is finished: whether there is one. */
 int pool_refill(Pool *pool, Fit *fit);

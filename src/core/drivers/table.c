@@ -108,12 +108,12 @@ take_options(Table *table, PyObject *values, PyObject *diag, int has_jacobian)
     PyObject *improper;
     int status;
 
-    if (!PyTuple_Check(values) || PyTuple_GET_SIZE(values) != 7) {
+    if (!PyTuple_Check(values) || PyTuple_GET_SIZE(values) != OPTIONS_NUMBERS + 1) {
         PyErr_SetString(PyExc_TypeError, "the options must be a tuple of 7");
         return -1;
     }
     items = &PyTuple_GET_ITEM(values, 0);
-    if (options_read(&table->options, items, items[6], table->n, has_jacobian) < 0 ||
+    if (options_read(&table->options, items, items[OPTIONS_NUMBERS], table->n, has_jacobian) < 0 ||
         options_read_diag(&table->options, diag, table->count, table->n, &table->diag) < 0) {
         return -1;
     }
@@ -247,8 +247,8 @@ table_store(Table *table, const Fit *fit)
 
     memcpy((double *)PyArray_DATA(table->x) + index * n, lm->x, (size_t)n * sizeof(double));
     ((int *)PyArray_DATA(table->ier))[index] = lm->info;
-    ((int *)PyArray_DATA(table->nfev))[index] = fit->nfev;
-    ((int *)PyArray_DATA(table->njev))[index] = fit->njev;
+    ((int *)PyArray_DATA(table->nfev))[index] = fit->evaluations;
+    ((int *)PyArray_DATA(table->njev))[index] = fit->jacobians;
     ((double *)PyArray_DATA(table->fnorm))[index] = lm_norm(&as_minpack, fit->m, fit->f);
     if (table->squares != NULL) {
         ((double *)PyArray_DATA(table->squares))[index] = residuals_sum(fit->f, fit->m);

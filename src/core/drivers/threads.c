@@ -81,7 +81,7 @@ batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         table_check_size(&self->table, function->m) < 0) {
         goto error;
     }
-    options_settle_epsfcn(&self->table.options, NPY_DOUBLE);
+    options_default_epsfcn(&self->table.options, NPY_DOUBLE);
     if (data != Py_None) {
         if (!PyArray_CheckExact(data) || PyArray_NDIM((PyArrayObject *)data) < 1 ||
             !PyArray_ISCARRAY_RO((PyArrayObject *)data) ||
@@ -143,7 +143,7 @@ run_residuals(const Batch *self, Worker *worker, Fit *fit, const double *x, doub
 {
     int status;
 
-    fit->nfev++;
+    fit->evaluations++;
     status = compiled_residuals(worker->func, data_of(self, worker->func, fit->index), fit->lm.n, x,
                                 f, iflag);
     if (status < 0) {
@@ -162,7 +162,7 @@ run_jacobian(const Batch *self, Worker *worker, Fit *fit)
     int status = 0;
 
     if (dfun != NULL) {
-        fit->njev++;
+        fit->jacobians++;
         status = dfun->jacobian(data_of(self, dfun, fit->index), fit->m, fit->lm.n, fit->lm.x,
                                 fit->f, fit->jacobian, fit->m, 2);
         table_weigh_jacobian(&self->table, fit->index, fit->m, fit->jacobian);
@@ -294,7 +294,7 @@ make_fits(Batch *self, Worker *worker)
     worker->portion = 1;
     take_portion(self, worker);
     for (;;) {
-        pool_settle(pool);
+        pool_fill(pool);
         if (pool->used == 0) {
             return 0;
         }

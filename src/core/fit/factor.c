@@ -116,7 +116,7 @@ reduce_chunks(Fit *fit, PyArrayObject *jacobian, int col_deriv, const Chunk *chu
         }
         qr_pack(lm->isa, rows, lm->n, lowest, strides, fit->f + first, chunk->memory);
         state = PyEval_SaveThread();
-        qr_fold(lm->isa, rows, lm->n, chunk->memory, lm->r, lm->spare);
+        qr_reduce(lm->isa, rows, lm->n, chunk->memory, lm->r, lm->spare);
         PyEval_RestoreThread(state);
     }
     return 0;

@@ -57,8 +57,8 @@ fit_begin(Fit *fit, const Options *options, int differences)
     lm->maxfev = options->maxfev;
     lm->mode = options->mode;
     lm->jacobian_cost = differences ? lm->n : 0;
-    fit->nfev = 0;
-    fit->njev = 0;
+    fit->evaluations = 0;
+    fit->jacobians = 0;
     fit->factored = 0;
     fit->saved = 0;
     fit->fresh_jacobian = 0;

@@ -15,14 +15,14 @@
 typedef struct {
     LmFit lm;
     int m;
-    int nfev, njev;   /* calls of the user's functions */
-    npy_intp index;   /* which one of many */
-    double *f;        /* borrowed: m, at x */
-    double *f_trial;  /* borrowed: m, at the trial point; free while the
-                         Jacobian is wanted */
-    double *jacobian; /* borrowed: m by n, column-major, where a function or
-                         differences write; lm.r where MINPACK factors; NULL */
-    double *steps;    /* borrowed: n, how far x is displaced */
+    int evaluations, jacobians; /* calls of the user's functions */
+    npy_intp index;             /* which one of many */
+    double *f;                  /* borrowed: m, at x */
+    double *f_trial;            /* borrowed: m, at the trial point; free while the
+                                   Jacobian is wanted */
+    double *jacobian;           /* borrowed: m by n, column-major, where a function or
+                                   differences write; lm.r where MINPACK factors; NULL */
+    double *steps;              /* borrowed: n, how far x is displaced */
 
     int factored;        /* factors of a Jacobian are there */
     double *last_finite; /* owned; NULL, or room for x and f */

@@ -7,17 +7,14 @@
 #include "user/unshared.h"
 
 int
-call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args, int col_deriv)
+call_init(Call *call)
 {
-    Py_ssize_t extra = PyTuple_GET_SIZE(args);
+    const Given *given = call->given;
+    Py_ssize_t extra = PyTuple_GET_SIZE(given->args);
 
-    call->col_deriv = col_deriv;
-    call->func = Py_NewRef(func);
-    call->dfun = Py_XNewRef(dfun);
-    call->args = Py_NewRef(args);
     call->nargs = 1 + extra;
-    call->residuals = compiled_function(func);
-    call->derivatives = dfun == NULL ? NULL : compiled_function(dfun);
+    call->residuals = compiled_function(given->func);
+    call->derivatives = given->dfun == NULL ? NULL : compiled_function(given->dfun);
     if (call->derivatives != NULL && call->derivatives->jacobian == NULL) {
         PyErr_SetString(PyExc_TypeError, "Dfun is a compiled function without a Jacobian");
         return -1;
@@ -31,7 +28,7 @@ call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args, int col_de
     call->call[0] = NULL;
     call->call[1] = NULL;
     for (Py_ssize_t i = 0; i < extra; i++) {
-        call->call[2 + i] = PyTuple_GET_ITEM(args, i);
+        call->call[2 + i] = PyTuple_GET_ITEM(given->args, i);
     }
     return 0;
 }
@@ -42,19 +39,16 @@ call_clear(Call *call)
     PyMem_Free(call->call);
     call->call = NULL;
     Py_CLEAR(call->argument);
-    Py_CLEAR(call->args);
-    Py_CLEAR(call->dfun);
-    Py_CLEAR(call->func);
 }
 
 int
 call_is_compiled(const Call *call)
 {
-    return call->residuals != NULL && (call->dfun == NULL || call->derivatives != NULL);
+    return call->residuals != NULL && (call->given->dfun == NULL || call->derivatives != NULL);
 }
 
 int
-call_settle_m(const Call *call, int *m, int n)
+call_find_m(const Call *call, int *m, int n)
 {
     if (call->residuals != NULL) {
         *m = call->residuals->m;
@@ -128,7 +122,7 @@ call_python(Call *call, PyObject *function, const double *x, int n)
 int
 call_residuals(Call *call, int n, const double *x, int m, double *f)
 {
-    PyObject *result = call_python(call, call->func, x, n);
+    PyObject *result = call_python(call, call->given->func, x, n);
     int finite;
 
     if (result == NULL) {

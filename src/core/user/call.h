@@ -5,16 +5,14 @@
 #include "numpy_api.h"
 #include "user/compiled.h"
 #include "user/gil.h"
+#include "user/given.h"
 
 typedef struct {
+    Given *given;                        /* borrowed: what leastsq was called with */
     const CompiledFunction *residuals;   /* func's; NULL: func is Python's */
     const CompiledFunction *derivatives; /* dfun's; NULL: it is Python's */
     int stopped;                         /* what a compiled function returned to stop */
 
-    PyObject *func; /* strong */
-    PyObject *dfun; /* strong; NULL: differences */
-    int col_deriv;
-    PyObject *args;          /* strong, a tuple: keeps what `call` borrows */
     PyObject **call;         /* owned: a free slot, x, then args */
     Py_ssize_t nargs;        /* of `call`, x included */
     PyArrayObject *argument; /* strong; NULL, or the x of the last call */
@@ -22,9 +20,9 @@ typedef struct {
     Gil gil; /* left while Python has no part */
 } Call;
 
-/* Take references to the functions and args. `call` is all zero before; call_clear undoes it, also
- * after a failure. 0, or -1 with an exception. */
-int call_init(Call *call, PyObject *func, PyObject *dfun, PyObject *args, int col_deriv);
+/* See what is compiled, and make room for the arguments. `call` is all zero before, but for
+ * `given`; call_clear undoes it, also after a failure. 0, or -1 with an exception. */
+int call_init(Call *call);
 
 void call_clear(Call *call);
 
@@ -33,7 +31,7 @@ int call_is_compiled(const Call *call);
 
 /* Whether functions that are compiled fit a problem of m residuals and n variables, where *m is
  * learnt from func if that is. 0, or -1 with an exception. */
-int call_settle_m(const Call *call, int *m, int n);
+int call_find_m(const Call *call, int *m, int n);
 
 /* An array with the n values x that is nobody else's. A new reference, or NULL with an exception.
  */

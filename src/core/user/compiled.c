@@ -157,6 +157,7 @@ compiled_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self == NULL) {
         return NULL;
     }
+    PyObject_GC_UnTrack(self); /* so that nobody finds it half-made */
     self->function.m = m;
     self->data = Py_NewRef(data);
     self->owners = Py_NewRef(owners);
@@ -165,6 +166,7 @@ compiled_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return NULL;
     }
+    PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 

@@ -13,7 +13,7 @@ enum {
     ARGS,
     COL_DERIV,
     NUMBERS, /* that the table of options reads */
-    DIAG = 11,
+    DIAG = NUMBERS + OPTIONS_NUMBERS,
     FULL,
     QR
 };
@@ -45,7 +45,7 @@ check_data(const CompiledFunction *function)
 /* Where functions are compiled, see where the Jacobian comes from, and that they lack no data and
  * were given no args. 0, or -1 with an exception. */
 static int
-settle_compiled(Given *given, PyObject *args)
+find_jacobian(Given *given, PyObject *args)
 {
     const CompiledFunction *residuals = compiled_function(given->func);
     const CompiledFunction *derivatives;
@@ -92,13 +92,19 @@ given_read_start(Given *given, PyObject *const *arguments)
     given->dfun = arguments[DFUN] == Py_None ? NULL : arguments[DFUN];
     if (check_callable("func", given->func) < 0 ||
         (given->dfun != NULL && check_callable("Dfun", given->dfun) < 0) ||
-        settle_compiled(given, args) < 0) {
+        find_jacobian(given, args) < 0) {
         return -1;
     }
     given->full = PyObject_IsTrue(arguments[FULL]);
     if (given->full < 0) {
         return -1;
     }
+    given->args = PyTuple_Check(args) ? Py_NewRef(args) : PyTuple_Pack(1, args);
+    if (given->args == NULL) {
+        return -1;
+    }
+    /* Last: from here until it is copied nothing may run code of the user's, which could change the
+     * size. */
     given->start = read_vector(arguments[START]);
     if (given->start == NULL) {
         return -1;
@@ -108,8 +114,7 @@ given_read_start(Given *given, PyObject *const *arguments)
         PyErr_SetString(PyExc_TypeError, "x0 is empty; it must hold at least one number");
         return -1;
     }
-    given->args = PyTuple_Check(args) ? Py_NewRef(args) : PyTuple_Pack(1, args);
-    return given->args == NULL ? -1 : 0;
+    return 0;
 }
 
 int

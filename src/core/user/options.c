@@ -17,7 +17,7 @@ static const struct {
     const char *name;
     enum kind kind;
     size_t offset; /* in Options */
-} table[] = {
+} table[OPTIONS_NUMBERS] = {
     {"ftol", TOLERANCE, offsetof(Options, ftol)}, {"xtol", TOLERANCE, offsetof(Options, xtol)},
     {"gtol", TOLERANCE, offsetof(Options, gtol)}, {"factor", POSITIVE, offsetof(Options, factor)},
     {"maxfev", LIMIT, offsetof(Options, maxfev)}, {"epsfcn", STEP, offsetof(Options, epsfcn)},
@@ -34,7 +34,10 @@ is_no_real(PyObject *value)
 {
     return PyUnicode_Check(value) || PyBytes_Check(value) || PyByteArray_Check(value) ||
            PyArray_IsScalar(value, ComplexFloating) ||
-           (PyArray_Check(value) && PyArray_ISCOMPLEX((PyArrayObject *)value));
+           (PyArray_Check(value) && !PyTypeNum_ISBOOL(PyArray_TYPE((PyArrayObject *)value)) &&
+            !PyTypeNum_ISINTEGER(PyArray_TYPE((PyArrayObject *)value)) &&
+            !PyTypeNum_ISFLOAT(PyArray_TYPE((PyArrayObject *)value)) &&
+            !PyTypeNum_ISOBJECT(PyArray_TYPE((PyArrayObject *)value)));
 }
 
 /* Only floats and ints are read without a look at what else they may be. */
@@ -240,7 +243,7 @@ options_epsilon(int type_num)
 }
 
 void
-options_settle_epsfcn(Options *options, int type_num)
+options_default_epsfcn(Options *options, int type_num)
 {
     if (options->epsfcn < 0.0) {
         options->epsfcn = options_epsilon(type_num);

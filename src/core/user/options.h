@@ -8,6 +8,9 @@
 /* How the Jacobian is factored. */
 enum { QR_AUTO, QR_MINPACK, QR_BLOCKED };
 
+/* How many options are numbers: ftol, xtol, gtol, factor, maxfev and epsfcn. */
+#define OPTIONS_NUMBERS 6
+
 typedef struct {
     double ftol, xtol, gtol, epsfcn, factor;
     int maxfev;
@@ -29,7 +32,7 @@ int options_read_diag(Options *options, PyObject *value, npy_intp count, npy_int
                       PyArrayObject **diag);
 
 /* Where epsfcn was None, take the machine epsilon of the NumPy type of func's first result. */
-void options_settle_epsfcn(Options *options, int type_num);
+void options_default_epsfcn(Options *options, int type_num);
 
 /* The machine epsilon of a type, that of float64 unless it is a shorter float. */
 double options_epsilon(int type_num);

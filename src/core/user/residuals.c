@@ -125,7 +125,7 @@ spread(PyArrayObject **array, npy_intp m)
 /* Learn from f's first result how many there are: where ydata and weights are single numbers these
  * count for all. 0, or -1 with an exception. */
 static int
-settle_m(Residuals *self, PyArrayObject *values)
+learn_m(Residuals *self, PyArrayObject *values)
 {
     self->m = PyArray_SIZE(self->ydata);
     self->epsfcn = options_epsilon(PyArray_TYPE(values));
@@ -170,7 +170,7 @@ as_vector(Residuals *self, PyObject *values)
     npy_intp m;
 
     doubles = arrays_real(values, &source, NULL);
-    if (doubles == NULL || (self->m == 0 && settle_m(self, doubles) < 0)) {
+    if (doubles == NULL || (self->m == 0 && learn_m(self, doubles) < 0)) {
         goto cleanup;
     }
     doubles = arrays_to_doubles(doubles, &source);
@@ -297,6 +297,7 @@ residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self == NULL) {
         return NULL;
     }
+    PyObject_GC_UnTrack(self); /* so that nobody finds it half-made */
     self->vectorcall = residuals_call;
     self->f = Py_NewRef(f);
     self->xdata = Py_NewRef(xdata);
@@ -315,6 +316,7 @@ residuals_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (take_values(self, values) < 0) {
         goto error;
     }
+    PyObject_GC_Track(self);
     return (PyObject *)self;
 
 error:

@@ -116,7 +116,7 @@ def compiled(
     size = _number("m", m, 1, _MOST_RESIDUALS)
     count = None if k is None else _number("k", k, 0, sys.maxsize // 8)
     function = native_function("fcn", fcn)
-    residual, combined, jacobian, owners = _settle_functions(function, jac)
+    residual, combined, jacobian, owners = _resolve_functions(function, jac)
     own = function.user_data if data is None else None
     kept, memory = own or _memory_of(data)
     return _core.Compiled(residual, combined, jacobian, size, memory, kept, count, owners)
@@ -129,7 +129,7 @@ def _number(name: str, value: Any, least: int, most: int) -> int:
     return number
 
 
-def _settle_functions(function: Native, jac: object) -> tuple[int, int, int, object]:
+def _resolve_functions(function: Native, jac: object) -> tuple[int, int, int, object]:
     """Return the addresses for residuals, for residuals by iflag, for Jacobians, and the owners."""
     address = function.address
     is_combined = function.is_combined("fcn")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminp
 _Kind = TypeVar("_Kind", bound=ManyFits)
 
 
-class Settled(NamedTuple):
+class Prepared(NamedTuple):
     """What all fits are made with."""
 
     x0: _Table  # (B, N)
@@ -171,7 +171,7 @@ def leastsq_many(
     _require_functions(func, Dfun)
     if not isinstance(args, tuple):
         args = (args,)
-    settled = Settled(
+    prepared = Prepared(
         _starts(x0),
         diag,
         (ftol, xtol, gtol, factor, maxfev, epsfcn, qr),
@@ -179,14 +179,14 @@ def leastsq_many(
         0 if chunk_size is None else at_least_1("chunk_size", chunk_size),
     )
     if weights is not None:
-        settled = settled._replace(weights=as_weights(weights, len(settled.x0)))
+        prepared = prepared._replace(weights=as_weights(weights, len(prepared.x0)))
     threads = at_least_1("workers", workers)
     if isinstance(func, _core.Compiled):
         if args:
             raise TypeError("a compiled function takes no args; give it data")
         if Dfun is None and func.has_jacobian:
             Dfun = func
-        return _fit_compiled(settled, func, Dfun, data, bool(cov_x), threads, progress)
+        return _fit_compiled(prepared, func, Dfun, data, bool(cov_x), threads, progress)
     if data is not None:
         raise TypeError(
             "data are for a func of pyminpack.compiled; any other can take the rows of its own "
@@ -197,14 +197,14 @@ def leastsq_many(
             "workers above 1 need a func of pyminpack.compiled; any other is called for all fits "
             "at once, in the thread that called leastsq_many"
         )
-    evaluated = Evaluated(func, Dfun, args, bool(col_deriv), len(settled.x0))
-    fits = unfinished(ManyFits, settled.x0.shape, bool(cov_x))
-    fit_together(settled, evaluated, fits, lambda: fits, progress)
+    evaluated = Evaluated(func, Dfun, args, bool(col_deriv), len(prepared.x0))
+    fits = unfinished(ManyFits, prepared.x0.shape, bool(cov_x))
+    fit_together(prepared, evaluated, fits, lambda: fits, progress)
     return fits
 
 
 def _fit_compiled(
-    settled: Settled,
+    prepared: Prepared,
     func: _core.Compiled,
     Dfun: Any,
     data: Any,
@@ -214,14 +214,14 @@ def _fit_compiled(
 ) -> ManyFits:
     from .compiled import drive, rows_of
 
-    count = len(settled.x0)
+    count = len(prepared.x0)
     functions = [func] if Dfun is None or Dfun is func else [func, Dfun]
     rows = rows_of(data, functions, count)
-    fits = unfinished(ManyFits, settled.x0.shape, cov_x)
+    fits = unfinished(ManyFits, prepared.x0.shape, cov_x)
     batch = _core.Batch(
-        (settled.x0, settled.diag, settled.weights, None),
+        (prepared.x0, prepared.diag, prepared.weights, None),
         (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, None, fits.cov_x),
-        settled.options,
+        prepared.options,
         func,
         Dfun,
         rows,
@@ -232,7 +232,7 @@ def _fit_compiled(
 
 
 def fit_together(
-    settled: Settled,
+    prepared: Prepared,
     evaluated: Evaluating,
     fits: ManyFits,
     result: Callable[[], ManyFits],
@@ -247,14 +247,14 @@ def fit_together(
     of them what goes with an exception.
     """
     lockstep = _core.Lockstep(
-        (settled.x0, settled.diag, settled.weights, ydata),
+        (prepared.x0, prepared.diag, prepared.weights, ydata),
         (fits.x, fits.ier, fits.nfev, fits.njev, fits.fnorm, squares, fits.cov_x),
-        settled.options,
+        prepared.options,
         evaluated.Dfun is None,
-        min(settled.chunk_size, len(settled.x0)),
+        min(prepared.chunk_size, len(prepared.x0)),
     )
     fits.options.update(lockstep.options)
-    run(lambda told: step_together(lockstep, evaluated, told), result, progress, len(settled.x0))
+    run(lambda told: step_together(lockstep, evaluated, told), result, progress, len(prepared.x0))
 
 
 def run(

@@ -43,7 +43,8 @@ def rows_of(data: Any, functions: list[_core.Compiled], count: int) -> NDArray[A
         raise ValueError(
             f"data must have shape ({count}, k), a row for each fit, and has shape {array.shape}"
         )
-    rows = np.ascontiguousarray(array)
+    # The same memory, but an array of our own, whose shape nobody changes while threads read it.
+    rows = np.ascontiguousarray(array).view()
     if rows.dtype.kind == "V":
         check_buffer(rows)
     if rows.__array_interface__["data"][0] % 8:  # which NumPy takes for aligned where it is a void

@@ -11,8 +11,8 @@ from .. import _core
 from .._curve_fit import _UNBOUNDED, _require_lm
 from .._messages import not_callable
 from .._model import count_parameters, jacobian_mismatch
-from . import Settled, at_least_1, fit_together
-from .data import settle_tables
+from . import Prepared, at_least_1, fit_together
+from .data import prepare_tables
 from .result import ManyFits, unfinished
 
 if TYPE_CHECKING:  # numpy.typing would take longer to import than all of pyminpack
@@ -257,7 +257,7 @@ def curve_fit_many(
     _require_model(f, jac)
     absolute_sigma = bool(absolute_sigma)
     _require_lm(method, bounds)
-    data = settle_tables(xdata, ydata, sigma, weights, check_finite, nan_policy)
+    data = prepare_tables(xdata, ydata, sigma, weights, check_finite, nan_policy)
     count, m = data.ydata.shape
     start = np.ones((count, count_parameters(f))) if p0 is None else _starts(p0, count)
     n = start.shape[1]
@@ -265,7 +265,7 @@ def curve_fit_many(
         raise TypeError(
             f"The number of func parameters={n} must not exceed the number of data points={m}"
         )
-    settled = Settled(
+    prepared = Prepared(
         start,
         diag,
         (ftol, xtol, gtol, factor, maxfev, epsfcn, qr),
@@ -281,7 +281,7 @@ def curve_fit_many(
         _fill_covariances(fits, squares, free, absolute_sigma)
         return fits
 
-    fit_together(settled, model, fits, finished, progress, data.ydata, squares)
+    fit_together(prepared, model, fits, finished, progress, data.ydata, squares)
     return finished()
 
 

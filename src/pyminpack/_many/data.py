@@ -41,7 +41,7 @@ class Data(NamedTuple):
         return np.broadcast_to(self.there.sum(axis=1), count)
 
 
-def settle_tables(
+def prepare_tables(
     xdata: Any, ydata: Any, sigma: Any, weights: Any, check_finite: Any, nan_policy: Any
 ) -> Data:
     """Return the data and weights as the fits take them, after the checks of `curve_fit`."""
