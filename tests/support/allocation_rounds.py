@@ -205,7 +205,9 @@ def compiled_fits(combined: int) -> list[Scenario]:
     options = (1e-8, 1e-8, 0.0, 100.0)
 
     def one(dfun: Any, full: bool, qr: str) -> Any:
-        return _core.solve(function, dfun, start, (), 0, *options, 99, None, start, full, qr)
+        given = (function, dfun, start, (), 0, *options, 99, None, start, full, qr)
+        solution: Any = _core.solve(*given)
+        return *solution, solution[7 if full else 1]
 
     def many(name: str, start: Any, dfun: Any, qr: str) -> Scenario:
         x0, counts = np.stack([start] * 4), [np.zeros(4, np.intc) for _ in range(3)]
