@@ -2,9 +2,9 @@
 
 usage: factorisation.py LIBRARY [MxN...]
 
-LIBRARY is build/vendored/tests/native/libminpack_own.so, which ./dev test builds. Prints for each shape
-the least time of interleaved repeats, GFlop/s with the count 2*m*n**2 - 2/3*n**3, and ratios: how
-many times faster than Debian's libminpack1, and than numpy.linalg.qr(mode="r") in one thread.
+LIBRARY is build/vendored/tests/native/libminpack_own.so, which ./dev test builds. Prints for each
+shape the least time of interleaved repeats, GFlop/s with the count 2*m*n**2 - 2/3*n**3, and ratios:
+how many times faster than Debian's libminpack1, and than numpy.linalg.qr(mode="r") in one thread.
 """
 
 from __future__ import annotations

@@ -76,10 +76,12 @@ class Server:
         session.items.sort(key=lambda item: rank.get(item.nodeid, len(rank)))
         self.native = Path(request["folder"])
         os.environ["PYTHONPATH"] = str(self.native)
-        if request["source"].endswith(".py"):
-            module = sys.modules[f"pyminpack.{Path(request['source']).stem}"]
+        if request["file"].endswith(".py"):
+            path = Path(request["file"]).relative_to("src")
+            names = [name for name in path.with_suffix("").parts if name != "__init__"]
+            module = sys.modules[".".join(names)]
             functions = {k: v for k, v in vars(module).items() if isinstance(v, FunctionType)}
-            source = Path(request["source"]).read_text()
+            source = (self.native / path).read_text()
             exec(compile(source, str(module.__file__), "exec"), vars(module))
             for name, function in functions.items():  # the tests hold some of them
                 new = vars(module)[name]
@@ -92,7 +94,7 @@ class Server:
             core = importlib.util.module_from_spec(spec)
             loader.exec_module(core)
             right = sys.modules["pyminpack._core"]
-            vars(right).update(solve=core.solve, covariance=core.covariance)
+            vars(right).update({k: v for k, v in vars(core).items() if not k.startswith("__")})
 
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Path | None:
         if fixturedef.argname != "native_build":

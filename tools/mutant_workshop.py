@@ -19,15 +19,16 @@ from mutants import Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = ROOT / "tools" / "mutant_server.py"
-FORTRAN, C, PACKAGE = ROOT / "minpack", ROOT / "src", ROOT / "src" / "pyminpack"
+MINPACK, CORE, PACKAGE = ROOT / "minpack", ROOT / "src" / "core", ROOT / "src" / "pyminpack"
 ALLOCATOR = ROOT / "tests" / "native" / "failing_allocator.c"
 
 # -O1 compiles quickest; that it gives the bits of -O3 is checked when the right code is judged
-# first. What a fault reads beyond an array or before it is set must not depend on luck.
+# first. What a fault reads beyond an array or before it is set must not depend on luck. Of what is
+# compiled for several instruction sets only the baseline is.
 COMPILE = {
     ".f90": "-std=f2018 -O1 -ffp-contract=off -fimplicit-none -fPIC -w -fcheck=bounds"
     " -finit-real=snan -finit-integer=-99999",
-    ".c": "-std=c11 -O1 -ffp-contract=off -fvisibility=hidden -fPIC -w -DPYMINPACK_BLOCKED",
+    ".c": "-std=c11 -O1 -ffp-contract=off -fPIC -w -DON_ARGONNE=0",
 }
 
 
@@ -44,9 +45,9 @@ def compiler(suffix: str) -> list[str]:
     return shlex.split(os.environ.get(variable, name))
 
 
-# What only meson's own build knows; and what takes longer than all the rest, mostly because it
-# starts a Python of its own. Faults for which these are the tests are judged elsewhere.
-NOT_HERE = ("show_config", "pyminpack._config")
+# What only builds of meson's own know or have; and what takes longer than all the rest, mostly
+# because it starts a Python of its own. Faults for which these are the tests are judged elsewhere.
+NOT_HERE = ("show_config", "pyminpack._config", "another_minpack", "avx2")
 SLOW = (
     "test_a_jacobian_as_a_list_of_many_rows",
     "test_a_row_that_empties_the_list_of_rows",
@@ -75,19 +76,19 @@ class Workshop:
         self.sanitize = shlex.split(SANITIZE) if sanitized else []
         shutil.rmtree(folder, ignore_errors=True)
         package = self.right / "pyminpack"
-        package.mkdir(parents=True)
+        shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", "*.build"))
         self.mutant.mkdir()
-        for path in PACKAGE.glob("*.py"):
-            shutil.copy(path, package)
         shutil.copy(PACKAGE / "_build.py.in", package / "_build.py")
-        include = [sysconfig.get_paths()["include"], np.get_include(), str(C)]
+        include = [sysconfig.get_paths()["include"], np.get_include(), str(CORE), str(MINPACK)]
         self.options = {
             ".c": [f"-I{folder}" for folder in include],
             ".f90": [f"-I{self.right}"],
         }
-        self.sources = self._in_order(FORTRAN.glob("*.[fF]90"))
-        self.sources += sorted([*FORTRAN.glob("*.c"), *C.glob("*.c")])
-        self.objects = {path: self.right / f"{path.stem}.o" for path in self.sources}
+        self.sources = self._in_order(list(MINPACK.rglob("*.[fF]90")))
+        # argonne.c is for the other build.
+        self.sources += sorted(MINPACK.rglob("*.c"))
+        self.sources += [p for p in sorted(CORE.rglob("*.c")) if p != CORE / "argonne.c"]
+        self.objects = {path: self.right / self._object(path) for path in self.sources}
         for path in self.sources:
             if self.compile(path, path, self.right):
                 raise SystemExit(f"{path} does not compile")
@@ -124,15 +125,23 @@ class Workshop:
         }
 
     @staticmethod
-    def _in_order(paths: Iterable[Path]) -> list[Path]:
-        """Sort modules so that each comes after those it uses."""
-        uses = {p: set(re.findall(r"^use (\w+), only", p.read_text(), re.M)) for p in paths}
-        # Other modules are for the processors of one kind, whose code is not judged.
-        here = {path.stem for path in uses}
+    def _object(source: Path) -> str:
+        """Name the object of a source: files of two folders may have the same name."""
+        return "-".join(source.relative_to(ROOT).parts) + ".o"
+
+    @staticmethod
+    def _in_order(paths: list[Path]) -> list[Path]:
+        """Sort the files of modules so that each comes after those it uses."""
+        texts = {path: path.read_text() for path in sorted(paths)}
+        # Modules of other processors are in no file.
+        modules = {m: p for p, t in texts.items() for m in re.findall(r"^module (\w+)", t, re.M)}
+        uses = {
+            path: {modules[m] for m in re.findall(r"^use (\w+),", text, re.M) if m in modules}
+            for path, text in texts.items()
+        }
         done: list[Path] = []
         while len(done) < len(uses):
-            known = {path.stem for path in done}
-            done += [p for p in sorted(uses) if p not in done and uses[p] & here <= known]
+            done += [p for p in uses if p not in done and uses[p] <= set(done)]
         return done
 
     def compile(self, source: Path, named: Path, folder: Path) -> int:
@@ -140,34 +149,40 @@ class Workshop:
         command = [*compiler(suffix), *shlex.split(COMPILE[suffix])]
         command += [f"-J{folder}"] if suffix == ".f90" else []
         command += self.sanitize if suffix == ".c" else []
-        command += [*self.options[suffix], "-c", str(source)]
-        command += ["-o", str(folder / f"{named.stem}.o")]
+        command += ["-fvisibility=hidden"] if named.is_relative_to(CORE) else []
+        command += [f"-I{named.parent}", *self.options[suffix], "-c", str(source)]
+        command += ["-o", str(folder / self._object(named))]
         return subprocess.run(command, capture_output=True, check=False).returncode
 
     def link(self, objects: dict[Path, Path], folder: Path, suffix: str) -> None:
         """Link what a mutant of such a file is judged by: MINPACK alone, or the whole module."""
-        wanted = {".f90": ("libminpack_own.so", (FORTRAN,)), ".c": ("_core.so", (FORTRAN, C))}
-        name, folders = wanted[suffix]
-        parts = [str(part) for path, part in objects.items() if path.parent in folders]
+        name = {".f90": "libminpack_own.so", ".c": "_core.so"}[suffix]
+        parts = [
+            str(part)
+            for path, part in objects.items()
+            if suffix == ".c" or path.is_relative_to(MINPACK)
+        ]
         command = [*compiler(".f90"), "-shared", *self.sanitize, *parts, "-o", str(folder / name)]
         subprocess.run(command, check=True)
 
     def build(self, mutant: Mutant) -> bool:
         """Tell whether the mutant compiles; a Python mutant is a source and nothing else."""
         path = ROOT / mutant.file
-        source = self.mutant / path.name
-        source.write_text(mutant.text)
         (self.mutant / "_core.so").unlink(missing_ok=True)
         # A whole package beside it, for tests that start a Python of their own.
         package = self.mutant / "pyminpack"
         shutil.copytree(self.right / "pyminpack", package, dirs_exist_ok=True)
         if path.suffix == ".py":
-            shutil.copy(source, package)
+            (package / path.relative_to(PACKAGE)).write_text(mutant.text)
             return True
+        source = self.mutant / path.name
+        source.write_text(mutant.text)
         if self.compile(source, path, self.mutant):
             return False
-        self.link({**self.objects, path: self.mutant / f"{path.stem}.o"}, self.mutant, path.suffix)
-        if path.suffix == ".c":
+        # A kernel in C is a part of what the Fortran is judged by.
+        suffix = ".c" if path.is_relative_to(CORE) else ".f90"
+        self.link({**self.objects, path: self.mutant / self._object(path)}, self.mutant, suffix)
+        if suffix == ".c":
             shutil.copy(self.mutant / "_core.so", package)
         return True
 
@@ -194,9 +209,9 @@ class Judge:
         if answer["verdict"] != "survived":
             raise SystemExit(f"the right code fails {answer['by']}")
 
-    def ask(self, folder: Path, source: str, tests: Iterable[str]) -> dict[str, str]:
+    def ask(self, folder: Path, file: str, tests: Iterable[str]) -> dict[str, str]:
         """Judge what was built in a folder by some of the tests."""
-        request: dict[str, object] = {"folder": str(folder), "source": source, "first": self.first}
+        request: dict[str, object] = {"folder": str(folder), "file": file, "first": self.first}
         request |= {"tests": list(tests), "patience": self.patience}
         assert self.process.stdin is not None
         assert self.process.stdout is not None

@@ -44,7 +44,7 @@ Edit = tuple[int, int, str]  # from, to, what comes there instead
 _NUMBER = r"0x[\da-f]+(?:\.[\da-f]*)?(?:p[+-]?\d+)?|\d+(?:\.\d*)?(?:[ed][+-]?\d+)?(?:_\w+|[uUlL]+)?"
 _OPERATORS = r"->|=>|\*\*|//|[-+*/|&]=|\+\+|--|&&|\|\||<<|>>|[=!/<>]=|::|:=|\.(?:and|or|not)\.|\S"
 _SKIPPED = {
-    "fortran": r"!.*|'[^'\n]*'|\"[^\"\n]*\"",
+    "fortran": r"!.*|^\#.*|'[^'\n]*'|\"[^\"\n]*\"",
     "c": r"/\*.*?\*/|^\#(?:.*\\\n)*.*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'",
     "python": r"\#.*|[rbfRBF]*(?:\"\"\".*?\"\"\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')",
 }
@@ -94,7 +94,7 @@ _ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "|": "&"}
 
 
 def language_of(file: str) -> str:
-    return {"f90": "fortran", "c": "c", "py": "python"}[file.rpartition(".")[2]]
+    return {"f90": "fortran", "c": "c", "py": "python"}[file.rpartition(".")[2].lower()]
 
 
 def mutants_of(file: str, text: str) -> list[Mutant]:

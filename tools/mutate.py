@@ -24,12 +24,17 @@ from mutants import Mutant, mutants_of
 WORK, RECORD = ROOT / "build" / "mutate", ROOT / "build" / "mutation.json"
 EQUIVALENT, DOCS = ROOT / "tools" / "mutation_equivalent.toml", ROOT / "docs" / "mutation.md"
 
-DEFAULT = [f"minpack/{name}.f90" for name in ("lmpar", "qrfac", "qrsolv")]
-DEFAULT += [f"minpack/lm_{name}.f90" for name in ("iteration", "trial", "fit", "model")]
-DEFAULT += [f"src/{name}.c" for name in ("snapshot", "problem", "solve", "convert", "coremodule")]
-DEFAULT += [f"src/{name}.c" for name in ("large", "owned")]
+_LM = ("advance", "convergence", "differences", "factor", "fit", "parameter", "trust_region")
+_FIT = ("covariance", "factor", "finite", "fit")
+_DRIVERS = ("keep", "one", "one_memory")
+_USER = ("answers", "arrays", "call", "copy", "gil", "given", "options", "sequences", "unshared")
+DEFAULT = [f"minpack/linalg/{name}.f90" for name in ("qrfac", "qrsolv")]
+DEFAULT += [f"minpack/lm/{name}.f90" for name in _LM]
+DEFAULT += ["src/core/module.c", *(f"src/core/drivers/{name}.c" for name in _DRIVERS)]
+DEFAULT += [f"src/core/fit/{name}.c" for name in _FIT]
+DEFAULT += [f"src/core/user/{name}.c" for name in _USER]
 
-# The tests that judge, by file or else by language, in the order in which they run unless an
+# The tests that judge, by file or else by kind, in the order in which they run unless an
 # earlier mutant fell to another. A routine is judged by its own comparison with Argonne's routine.
 
 
@@ -70,17 +75,21 @@ _LMPAR += ("lmpar_stops_on_the_edge_of_its_tolerance",)
 _QRFAC = ("qrfac", "qrfac_at_the_limits", "qrfac_between_columns_of_one_length")
 _QRFAC += ("qrfac_on_the_edge_of_a_fresh_norm",)
 _QRSOLV = ("qrsolv", "qrsolv_between_elements_of_one_size", "lmpar")
+_BLOCKS = ("tests/blocked/test_arrays.py", "tests/blocked/test_fits.py")
 TESTS = {
     **{
-        name: [*_of("bits/test_routines.py", *tests), _SOLVERS]
-        for name, tests in (("lmpar", _LMPAR), ("qrfac", _QRFAC), ("qrsolv", _QRSOLV))
+        file: [*_of("bits/test_routines.py", *tests), _SOLVERS]
+        for file, tests in (
+            ("minpack/lm/parameter.f90", _LMPAR),
+            ("minpack/linalg/qrfac.f90", _QRFAC),
+            ("minpack/linalg/qrsolv.f90", _QRSOLV),
+        )
     },
-    **{f"lm_{name}": [_SOLVERS] for name in ("iteration", "trial", "fit", "model")},
-    **{
-        name: [*_SHIM, "tests/blocked/test_arrays.py", "tests/blocked/test_fits.py"]
-        for name in ("large", "owned")
-    },
+    **{f"minpack/lm/{name}.f90": [_SOLVERS] for name in _LM if name != "parameter"},
+    **{f"src/core/drivers/{name}.c": [*_SHIM, *_BLOCKS] for name in _DRIVERS},
+    **{f"src/core/{name}.c": [*_SHIM, *_BLOCKS] for name in ("fit/factor", "user/unshared")},
     "f90": ["tests/bits/test_routines.py", _SOLVERS],
+    "blocked": [_SOLVERS, "tests/blocked/test_qr.py", "tests/many/test_batched.py"],
     "c": _SHIM,
     "py": _SHIM,
 }
@@ -89,8 +98,9 @@ VERDICTS = ("killed", "timed out", "invalid", "elsewhere", "equivalent", "unreac
 
 def tests_of(file: str) -> tuple[str, ...]:
     """The tests that judge a file, as pytest is given them."""
-    stem, _, suffix = Path(file).name.partition(".")
-    return tuple(TESTS.get(stem, TESTS[suffix]))
+    by_blocks = file.startswith(("minpack/qr/", "minpack/kernels/"))
+    kind = "blocked" if by_blocks else Path(file).suffix[1:].lower()
+    return tuple(TESTS.get(file, TESTS[kind]))
 
 
 # The record: {file: {"source": digest, "mutants": {key: {...}}}}.
@@ -155,7 +165,7 @@ def judge_file(
         start = time.monotonic()
         answer: dict[str, Any] = {"verdict": "invalid", "by": ""}
         if shop.build(mutant):
-            answer = judge.ask(shop.mutant, str(shop.mutant / Path(file).name), tests)
+            answer = judge.ask(shop.mutant, file, tests)
         seconds = round(time.monotonic() - start, 2)
         entry = {"line": mutant.line, "verdict": answer["verdict"], "by": answer["by"]}
         if answer["verdict"] == "survived":
@@ -188,7 +198,7 @@ def judge_elsewhere(files: list[str], record: dict[str, Any]) -> None:
         judge = Judge(tests, shop, slow=True)
         for k, (mutant, entry) in enumerate(left, 1):
             shop.build(mutant)
-            answer = judge.ask(shop.mutant, str(shop.mutant / Path(mutant.file).name), tests)
+            answer = judge.ask(shop.mutant, mutant.file, tests)
             entry["elsewhere"] = {k: answer[k] for k in ("verdict", "by")} | {"tests": passed}
             RECORD.write_text(json.dumps(record, indent=1))
             say(
@@ -228,9 +238,15 @@ def report(record: dict[str, Any], files: list[str]) -> int:
 
 def stale_equivalents() -> list[str]:
     """What tools/mutation_equivalent.toml lists and the sources no longer give rise to."""
-    files = {file for file, _ in equivalents() if (ROOT / file).exists()}
+    files = {
+        file for file in (*DEFAULT, *(name for name, _ in equivalents())) if (ROOT / file).exists()
+    }
     keys = {(f, m.key) for f in files for m in mutants_of(f, (ROOT / f).read_text())}
-    return [f"{file}: {key}" for file, key in equivalents() if (file, key) not in keys]
+    stale = [f"{file}: {key}" for file, key in equivalents() if (file, key) not in keys]
+    for kind in tomllib.loads(EQUIVALENT.read_text())["elsewhere"]:
+        if not any(re.search(kind["files"], f) and re.search(kind["pattern"], k) for f, k in keys):
+            stale.append(f"{kind['files']}: {kind['pattern']}")
+    return stale
 
 
 INTRODUCTION = """\

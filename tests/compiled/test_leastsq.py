@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -415,3 +416,21 @@ def test_a_residual_of_the_first_signature(compiled_library: Path) -> None:
     assert_same_bits(leastsq(c, 5.0)[0], [0.0])
     with pytest.warns(RuntimeWarning, match="it returned -7"):
         assert leastsq(c, 11.0)[1] == -7
+
+
+@pytest.mark.thread_unsafe(reason="signals reach the main thread only")
+def test_a_signal_ends_the_fit_before_the_jacobian(compiled_library: Path) -> None:
+    def handler(*_: Any) -> None:
+        raise TimeoutError("trouble")
+
+    data = np.array([0.0, float(signal.SIGINT)])
+    func = compiled(residual(compiled_library, "alarming"), 1, data=data)
+    creeping = np.zeros(2)
+    dfun = compiled(combined(compiled_library, "creeping"), 1, jac=True, data=creeping)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(TimeoutError, match="trouble"):
+            leastsq(func, 1.0, Dfun=dfun)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert data[0] == 1

@@ -35,6 +35,13 @@ def test_show_config_refuses_another_mode() -> None:
         pyminpack.show_config(mode="html")
 
 
+class Untrue:
+    """Neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
+
+
 GOOD: tuple[Any, ...] = (
     lambda x: x, None, np.ones(2), (), 0, 1e-8, 1e-8, 0.0, 100.0, 100, None, None, 1, "auto",
 )  # fmt: skip
@@ -56,6 +63,7 @@ GOOD: tuple[Any, ...] = (
         (11, [1.0, 1.0, 1.0], ValueError),
         (11, np.ones(3), ValueError),
         (11, [None, 1.0], TypeError),
+        (12, Untrue(), ZeroDivisionError),
         (13, None, ValueError),
         (13, 3, ValueError),
         (13, "lapack", ValueError),

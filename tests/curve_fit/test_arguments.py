@@ -177,6 +177,15 @@ def test_ydata_that_is_no_real_numbers(ydata: Any) -> None:
         curve_fit(line, T, ydata)
 
 
+def test_ydata_as_text_among_objects() -> None:
+    texts = np.array([repr(value) for value in LINE.tolist()], object)
+    texts[0] = texts[0].encode()
+    assert_same_bits(curve_fit(line, T, texts)[0], curve_fit(line, T, LINE)[0])
+    texts[3] = "three"
+    with pytest.raises(TypeError, match="of which element 3 is of type 'str'"):
+        curve_fit(line, T, texts)
+
+
 @pytest.mark.parametrize("zero", [0, [0.0], np.zeros(1)])
 def test_a_single_ydata_counts_for_all_points(zero: Any) -> None:
     def difference(t: Any, a: float, b: float) -> Any:

@@ -237,6 +237,53 @@ def test_what_sum_of_squares_refuses(array: Any) -> None:
         _core.sum_of_squares(array)
 
 
+READERS = [_core.real_array, _core.data_array, _core.returned_array, _core.any_array]
+READERS += [_core.read_real, _core.read_integer]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_what_reads_for_the_user_takes_a_name_and_a_value(reader: Any) -> None:
+    for args in ((), ("x",), (1, 1), ("x", 1, 1, 1)):
+        with pytest.raises(TypeError, match="the first arguments are a name and a value"):
+            reader(*args)
+
+
+def test_an_exception_about_the_kinds_that_are_read() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _core.real_array("x", 1, raising_in(ZeroDivisionError(), "__bool__"))
+
+
+def test_an_exception_of_an_element_of_xdata() -> None:
+    xdata = np.array([raising_in(ZeroDivisionError(), "__float__")])
+    with pytest.raises(ZeroDivisionError):
+        _core.xdata_array(xdata)
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [[1.0, 2.0], 3.0],
+        [[1.0, 2.0], [3.0]],
+        [[[1.0], [2.0]], [[3.0]]],
+        [[[1.0], [2.0]], [3.0, 4.0]],
+        [[[1.0], [2.0]], 3.0],
+    ],
+    ids=str,
+)
+def test_lists_of_several_lengths_are_no_array(lists: Any) -> None:
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        _core.real_array("x", lists)
+
+
+def test_lists_of_lists_of_numbers() -> None:
+    for lists in (
+        [[1, 2.5], (3, 4.0)],
+        [[[1, 2]], [(3.0, 4.0)]],
+        [[True, 2.0], [3, np.float64(4)]],
+    ):
+        assert_same_bits(_core.real_array("x", lists), np.array(lists, float))
+
+
 def test_nothing_is_leaked() -> None:
     class Object:
         pass

@@ -40,11 +40,14 @@ def test_each_allocation_about_a_compiled_function_may_fail(
     run_rounds(allocator, "compiled", extension.parent, compiled_library)
 
 
+@pytest.mark.parametrize("place", ["many", "arrays"])
 @pytest.mark.parametrize("allocator", ["python", "numpy"])
-def test_each_allocation_in_many_fits_may_fail(allocator: str, extension: Path) -> None:
+def test_each_allocation_in_many_fits_or_about_arrays_may_fail(
+    allocator: str, place: str, extension: Path
+) -> None:
     if allocator == "python":
         pytest.importorskip("_testcapi", reason="_testcapi, of CPython's tests, is missing")
-    run_rounds(allocator, "many", extension.parent)
+    run_rounds(allocator, place, extension.parent)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from bits import assert_same_bits
 from compiled_problems import COUNT, Fractions, M, c_of, starts, table
+from native_forms import COMBINED, RESIDUAL
 from rosenbrock import read_only
 
-from pyminpack import _core, compiled, leastsq_many
+from pyminpack import _core, compiled, leastsq, leastsq_many
 
 pytestmark = pytest.mark.shim
 
@@ -111,6 +112,47 @@ def test_a_driver_that_was_stopped(compiled_library: Path) -> None:
     assert batch.run() is False
     assert batch.done == 0
     assert (given[1][0] == 7.0).all()
+
+
+def test_a_driver_that_is_stopped_between_differences(compiled_library: Path) -> None:
+    flags: list[int] = []
+
+    @RESIDUAL
+    def func(p: Any, m: int, n: int, x: Any, fvec: Any, iflag: int) -> int:
+        flags.append(iflag)
+        if iflag == 2:
+            batch.stop()
+        fvec[0], fvec[1], fvec[2] = x[0], x[1], x[2]
+        return 0
+
+    x0 = np.array([1.0, 2.0, 3.0] * COUNT).reshape(COUNT, 3)
+    batch = _core.Batch(*batch_of(compiled_library, x0=x0, func=compiled(func, 3), data=None))
+    assert batch.run() is False
+    assert (flags[-1], flags.count(2)) == (2, 1)
+    assert batch.done == 0
+
+
+def test_a_step_that_is_shortened_until_it_is_no_number(compiled_library: Path) -> None:
+    """No trial point has finite residuals, and at zero nothing says that a step is short."""
+
+    @COMBINED
+    def func(p: Any, m: int, n: int, x: Any, fvec: Any, fjac: Any, ldfjac: int, iflag: int) -> int:
+        if iflag == 2:
+            fjac[0] = 1e-150
+        else:
+            fvec[0] = 1e300 if x[0] == 0.0 else np.inf
+        return 0
+
+    c = compiled(func, 1, jac=True)
+    x, ier = np.ones((COUNT, 1)), np.zeros(COUNT, np.intc)
+    options: dict[str, Any] = {"ftol": 0.0, "xtol": 0.0, "maxfev": 99}
+    replaced = {"x0": np.zeros((COUNT, 1)), "x": x, "ier": ier, "func": c, "dfun": c, **options}
+    batch = _core.Batch(*batch_of(compiled_library, data=None, **replaced))
+    while batch.run():
+        pass
+    alone, info, *_ = leastsq(c, 0.0, full_output=True, **options)[0::4]
+    assert (alone.tolist(), info) == ([0.0], 9)
+    assert (x.tolist(), ier.tolist()) == ([[0.0]] * COUNT, [9] * COUNT)
 
 
 def test_any_limit_of_evaluations(compiled_library: Path) -> None:

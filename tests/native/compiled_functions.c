@@ -3,6 +3,7 @@
  * their names. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
@@ -31,6 +32,7 @@ EXPORT int bent(void *p, int m, int n, const double *x, double *fvec, double *fj
 EXPORT int creeping(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
                     int iflag);
 EXPORT int meet(void *p, int m, int n, const double *x, double *fvec, int iflag);
+EXPORT int alarming(void *p, int m, int n, const double *x, double *fvec, int iflag);
 
 int
 decay(void *p, int m, int n, const double *x, double *fvec, int iflag)
@@ -243,4 +245,23 @@ meet(void *p, int m, int n, const double *x, double *fvec, int iflag)
         nanosleep(&millisecond, NULL);
     }
     return -1;
+}
+
+/* The data are a count of calls and the number of a signal, which is raised. Takes until the clock
+ * shows another second. */
+int
+alarming(void *p, int m, int n, const double *x, double *fvec, int iflag)
+{
+    const time_t before = time(NULL);
+    const struct timespec millisecond = {0, 1000000};
+    double *data = p;
+
+    (void)m, (void)n, (void)iflag;
+    data[0] += 1.0;
+    raise((int)data[1]);
+    while (time(NULL) == before) {
+        nanosleep(&millisecond, NULL);
+    }
+    fvec[0] = x[0];
+    return 0;
 }

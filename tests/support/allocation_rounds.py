@@ -2,8 +2,9 @@
 
 Usage: allocation_rounds.py ALLOCATOR PLACE [FOLDER [LIBRARY]]. ALLOCATOR is python (all that Python
 and the shim allocate, by way of _testcapi) or numpy (the data of arrays). PLACE is leastsq or shim:
-where memory is refused; many: in steps of many fits; or compiled: in all that the shim does with
-functions of LIBRARY. FOLDER is where the test module failing_allocator was built.
+where memory is refused; many: in steps of many fits; arrays: where the user's are read; or
+compiled: in all that the shim does with functions of LIBRARY. FOLDER is where the test module
+failing_allocator was built.
 """
 
 from __future__ import annotations
@@ -205,13 +206,13 @@ def compiled_fits(combined: int) -> list[Scenario]:
     options = (1e-8, 1e-8, 0.0, 100.0)
 
     def one(dfun: Any, full: bool, qr: str) -> Any:
-        return _core.solve(function, dfun, start, (), 0, *options, 99, None, start, full, qr)
+        given = (function, dfun, start, (), 0, *options, 99, None, start, full, qr)
+        solution: Any = _core.solve(*given)
+        return *solution, solution[7 if full else 1]
 
     def many(name: str, start: Any, dfun: Any, qr: str) -> Scenario:
-        x0, counts = np.stack([start] * 4), [np.zeros(4, np.intc) for _ in range(3)]
-        results = (np.empty_like(x0), *counts, np.empty(4), None, np.empty((4, 3, 3)))
-        data = np.stack([DATA.ravel()] * 4)
-        given = ((x0, None, None, None), results, (*options, 99, None, qr), function, dfun, data)
+        given, results = batch_of(function, start, dfun, (*options, 99, None, qr))
+        counts = results[1:4]
 
         def once() -> Any:
             batch = _core.Batch(*given)
@@ -234,8 +235,19 @@ def compiled_fits(combined: int) -> list[Scenario]:
     return fits
 
 
+def batch_of(function: Any, start: Any, dfun: Any, options: Any) -> tuple[Any, Any]:
+    """Return the arguments of a driver of four fits, and the arrays of their results."""
+    x0, counts = np.stack([start] * 4), [np.zeros(4, np.intc) for _ in range(3)]
+    results = (np.empty_like(x0), *counts, np.empty(4), None, np.empty((4, 3, 3)))
+    data = np.stack([DATA.ravel()] * 4)
+    return ((x0, None, None, None), results, options, function, dfun, data), results
+
+
 def compiled_failures(library: str) -> list[Scenario]:
     """Compiled functions: each error, without a Python function to be left by it."""
+    combined = address_of(function_of(Path(library), "decay_combined"))
+    decay = _core.Compiled(0, combined, combined, DATA.shape[1], DATA, DATA, 14, None)
+    improper, _ = batch_of(decay, X, None, (-1.0, -1.0, 0.0, 100.0, 99, None, "auto"))
     address = address_of(function_of(Path(library), "refuse_far"))
     given = (address, 0, 0, 1)
     function = _core.Compiled(*given, None, None, None, None)
@@ -246,7 +258,11 @@ def compiled_failures(library: str) -> list[Scenario]:
             partial(function, X),
             partial(function, DATA),
         ],
-        TypeError: [partial(function, 1j), partial(function.jacobian, 1.0)],
+        TypeError: [
+            partial(function, 1j),
+            partial(function.jacobian, 1.0),
+            partial(_core.Batch, *improper),
+        ],
         RuntimeError: [partial(function, 11.0)],
     }
     return [
@@ -254,6 +270,25 @@ def compiled_failures(library: str) -> list[Scenario]:
         for error, calls in failures.items()
         for i, once in enumerate(calls)
     ]
+
+
+def readers() -> list[Scenario]:
+    """What reads the user's arrays. CPython keeps no tuples as long as these lists."""
+
+    def spread() -> Any:
+        return _core.Residuals(len, None, np.ones(1), np.ones(1), X, np.ones(21))(X)
+
+    calls: dict[str, Callable[[], Any]] = {
+        "lists": partial(_core.real_array, "x", [[1.0] * 21] * 21),
+        "dates": partial(_core.data_array, "y", np.arange(4).astype("M8[s]")[::2]),
+        "text": partial(_core.data_array, "y", np.array(["1_0"], object)),
+        "one for all": spread,
+    }
+    return [Scenario(name, FOUND, partial(with_ier, call), ()) for name, call in calls.items()]
+
+
+def with_ier(call: Callable[[], Any]) -> Any:
+    return call(), 1
 
 
 def only_in_the_shim() -> list[Scenario]:
@@ -294,6 +329,8 @@ def only_in_the_shim() -> list[Scenario]:
             qr="blocked",
         ),
         fitting("diag < 0", 0, func, diag=np.array([1.0, -1.0]), full_output=True),
+        fitting("two faults", 0, func, ftol=-1.0, xtol=-1.0, full_output=True),
+        fitting("diag, 25-D", ValueError, func, diag=np.ones([1] * 25)),
         fitting("a warning", 5, Function(curve), maxfev=2),
         fitting("too few", TypeError, Function(returning([1.0]))),
         fitting("Dfun", TypeError, func, Dfun=wrong),
@@ -415,6 +452,8 @@ def main() -> None:
     if place == "compiled":
         scenarios = compiled_functions(paths[1])
         scenarios += compiled_failures(paths[1]) if allocator == "python" else []
+    elif place == "arrays":
+        scenarios = readers()
     elif place == "many":
         # CPython and NumPy lose blocks of their own where Python functions are refused memory.
         steps = many_scenarios.driven if allocator == "python" else many_scenarios.steps

@@ -55,7 +55,7 @@ def curve(m: int, n: int) -> Curve:
 
 
 def chunk_rows(m: int, n: int, block: int) -> int:
-    """Return how many rows are copied before the GIL is released, as src/core/fit/factor.c has it."""
+    """Return how many rows are copied before the GIL is released, as fit/factor.c has it."""
     work = float(m) * n * n
     if work < GIL_FREE_WORK:
         return 0

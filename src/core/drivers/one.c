@@ -109,11 +109,14 @@ evaluate_differences(One *one)
 
     lm_steps(&fit->lm, one->call.given->options.epsfcn, fit->steps);
     for (npy_intp j = 0; j < fit->lm.n; j++) {
-        double *column = fit->jacobian == NULL ? NULL : fit->jacobian + j * fit->m;
+        double *place = fit->f_trial;
         const double *f;
 
+        if (one->points != NULL && fit->jacobian != NULL) {
+            place = fit->jacobian + j * fit->m;
+        }
         fit_displace(fit, j, displaced);
-        f = evaluate(one, displaced, one->points == NULL ? fit->f_trial : column, j, &finite);
+        f = evaluate(one, displaced, place, j, &finite);
         if (f == NULL) {
             return -1;
         }
@@ -121,6 +124,8 @@ evaluate_differences(One *one)
             one->points[j] = f;
         }
         else {
+            double *column = fit->jacobian + j * fit->m;
+
             /* As in MINPACK, a column is whole or what it was before. */
             memcpy(column, f, (size_t)fit->m * sizeof(double));
             lm_quotient(fit->m, fit->f, fit->steps[j], column);

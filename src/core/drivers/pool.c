@@ -200,15 +200,10 @@ pool_fill(Pool *pool)
 int
 pool_points(const Pool *pool, const Fit *fit)
 {
-    switch (fit->lm.request) {
-    case LM_RESIDUAL:
-    case LM_TRIAL:
-        return 1;
-    case LM_JACOBIAN:
+    if (fit->lm.request == LM_JACOBIAN) {
         return pool->differences ? fit->lm.n : 0;
-    default:
-        return 0;
     }
+    return fit->lm.request != LM_FINISHED;
 }
 
 double *

@@ -80,9 +80,11 @@ load(const Batched *batched, int differences)
     const double *jacobians[BATCHED_MOST], *residuals[BATCHED_MOST];
     const Fit *fit = batched->group[0];
 
-    for (int i = 0; i < batched->width; i++) {
-        jacobians[i] = batched->group[i]->jacobian;
-        residuals[i] = batched->group[i]->f;
+    for (int i = 0; i < BATCHED_MOST; i++) {
+        const Fit *each = batched->group[i < batched->width ? i : 0];
+
+        jacobians[i] = each->jacobian;
+        residuals[i] = each->f;
     }
     if (!differences) {
         interleave(batched->width, (ptrdiff_t)fit->m * fit->lm.n, jacobians, batched->a);
