@@ -100,12 +100,11 @@ given_read_start(Given *given, PyObject *const *arguments)
         return -1;
     }
     given->args = PyTuple_Check(args) ? Py_NewRef(args) : PyTuple_Pack(1, args);
-    if (given->args == NULL) {
-        return -1;
-    }
     /* Last: from here until it is copied nothing may run code of the user's, which could change the
      * size. */
-    given->start = read_vector(arguments[START]);
+    if (given->args != NULL) {
+        given->start = read_vector(arguments[START]);
+    }
     if (given->start == NULL) {
         return -1;
     }
