@@ -99,7 +99,7 @@ class Blocked:
                 continue
             blocks = np.full(self.chunk(n, rows.shape[0])[1], self.rubbish)
             self._call("pack", *given, _address(blocks))
-            self._call("fold", *size, _address(blocks), *triangle)
+            self._call("reduce", *size, _address(blocks), *triangle)
         self.dll.qr_end(c_int32(n), *triangle)
         return r
 

@@ -265,7 +265,7 @@ bring_to_jacobian(Batch *self, Worker *worker, Fit *fit)
     int request;
 
     do {
-        /* Improper options finish a fit before it begins. */
+        /* A fit may end where it begins: at a start that is no number. */
         while (fit->lm.request == LM_FINISHED) {
             if (pool->next == pool->end && !is_over(&worker->start, TURN)) {
                 take_portion(self, worker);
