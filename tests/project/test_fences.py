@@ -125,7 +125,11 @@ def test_the_linker_agrees_with_the_prototypes(sources: Path) -> None:
     for right, wrong, name in (
         ("const double *f, double step,", "const double *f, float step,", "lm_quotient"),
         ("double lm_norm(", "float lm_norm(", "lm_norm"),
-        ("const double *tol, double *wa)", "const double *tol, float *wa)", "covar_"),
+        (
+            "const double *tol,\n            double *wa)",
+            "const double *tol,\n            float *wa)",
+            "covar_",
+        ),
     ):
         replace_once(header, right, wrong)
         done = run(meson, "compile", "-C", "lto", cwd=sources)
@@ -201,9 +205,9 @@ def test_gfortrans_prototypes_are_those_of_c(native_build: Path, tmp_path: Path)
     for right, wrong in (
         ("typedef void residual_fcn(const int *m", "typedef void residual_fcn(int *m"),
         ("typedef void residual_fcn(", "typedef int residual_fcn("),
-        ("const int *ldfjac,\n                          int *iflag);", "const int *ldfjac);"),
+        ("const int *ldfjac, int *iflag);", "const int *ldfjac);"),
         ("void covar_(", "int covar_("),
-        ("const double *tol, double *wa)", "double *tol, double *wa)"),
+        ("const double *tol,\n            double *wa)", "double *tol,\n            double *wa)"),
     ):
         replace_once(header, right, wrong)
         assert "conflicting types" in run(*compile_it, cwd=tmp_path).stdout, wrong
