@@ -142,8 +142,7 @@ write_points(Lockstep *self, Fit *fit, double *x)
     if (wanted > 0 && fit->lm.request == LM_JACOBIAN) {
         lm_steps(&fit->lm, self->table.options.epsfcn, fit->steps);
         for (npy_intp j = 0; j < n; j++) {
-            memcpy(x + j * n, fit->lm.x, (size_t)n * sizeof(double));
-            x[j * n + j] += fit->steps[j];
+            fit_displace(fit, j, x + j * n);
         }
     }
     else if (wanted > 0) {

@@ -120,15 +120,8 @@ fit_take_factors(Fit *fit)
 void
 fit_displace(const Fit *fit, npy_intp variable, double *point)
 {
-    const double *x = fit->lm.x;
-
-    if (variable == 0) {
-        memcpy(point, x, (size_t)fit->lm.n * sizeof(double));
-    }
-    else {
-        point[variable - 1] = x[variable - 1];
-    }
-    point[variable] = x[variable] + fit->steps[variable];
+    memcpy(point, fit->lm.x, (size_t)fit->lm.n * sizeof(double));
+    point[variable] += fit->steps[variable];
 }
 
 void

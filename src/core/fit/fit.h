@@ -73,7 +73,7 @@ int fit_take_residuals(Fit *fit, double norm, int finite);
 /* Take the factors of the Jacobian, which are in place. */
 void fit_take_factors(Fit *fit);
 
-/* Put x, displaced in one variable, at `point`; the same one goes back before. */
+/* Put x, displaced in one variable, at `point`. */
 void fit_displace(const Fit *fit, npy_intp variable, double *point);
 
 /* End a fit whose function returned a negative status. */
